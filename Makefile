@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+# assay - `make help` lists the targets.
+V ?= release
+PREFIX ?= /usr/local
+out := build/$(notdir $(firstword $(CC)))-$(V)
+
+# ---- variants: one flag line each, nothing else differs ---------------------------------------
+opt_debug := -O1 -g3
+opt_release := -O3 -g
+opt_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+opt_tsan := -O1 -g -fsanitize=thread
+opt_cov := -O0 -g --coverage
+ifndef opt_$(V)
+$(error V=$(V): want debug, release, asan, tsan or cov)
+endif
+
+# ---- the architecture: each room, and the rooms it may include --------------------------------
+# A room is a folder of .c/.h files, one archive, one test runner. tools/layers.sh holds every
+# #include to these lines; a runner links its room and what follows from them, nothing above.
+rooms := core/base core/tensor core/nn core/text core/io core/bus core/store plugins \
+	encoders/text encoders/image encoders/table encoders/worker \
+	fusion fusion/stage train daemon tools/assay
+deps_core/base :=
+deps_core/tensor := core/base
+deps_core/nn := core/tensor core/base
+deps_core/text := core/base
+deps_core/io := core/nn core/text core/base
+deps_core/bus := core/io core/base
+deps_core/store := core/io core/base
+deps_plugins := core/base
+deps_encoders := plugins core/io core/nn core/base
+deps_encoders/text := encoders plugins core/io core/nn core/tensor core/text core/base
+deps_encoders/image := encoders plugins core/io core/nn core/tensor core/base
+deps_encoders/table := encoders plugins core/io core/nn core/tensor core/text core/base
+deps_encoders/worker := plugins core/tensor core/bus core/io core/base
+deps_fusion := plugins core/io core/nn core/tensor core/base
+deps_fusion/stage := fusion plugins core/io core/base
+deps_train := fusion encoders encoders/text encoders/image encoders/table plugins \
+	core/io core/nn core/tensor core/text core/base
+deps_daemon := fusion/stage fusion plugins core/store core/bus core/io core/tensor core/base
+deps_tools/assay := train fusion encoders plugins core/bus core/io core/nn core/tensor core/base
+
+# ---- third-party headers: each is visible in one room only ------------------------------------
+pkgs_core/tensor := openblas
+pkgs_core/text := libutf8proc
+pkgs_core/io := jansson inih libcrypto
+libs_core/io := -lcsv
+pkgs_core/bus := libzmq
+pkgs_core/store := sqlite3
+pkgs_encoders/image := vips
+libs_plugins := -ldl
+
+# ---- flags ------------------------------------------------------------------------------------
+warn := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wdouble-promotion \
+	-Wformat=2 -Wvla -Wundef -Wpointer-arith -Wwrite-strings $(if $(WERROR),-Werror)
+version := $(shell sed -n 's/^\#\# \[\([0-9.]*\)\].*/\1/p' CHANGELOG.md 2>/dev/null | head -1)
+CFLAGS ?=
+all_cflags = -std=c11 -D_GNU_SOURCE -DASSAY_VERSION='"$(version)"' -fPIC -ffp-contract=off \
+	-fvisibility=hidden -I. $(opt_$(V)) $(warn) $(room_cflags) $(extra_cflags) $(CFLAGS)
+hard_link := -Wl,-z,relro,-z,now $(if $(filter debug release,$(V)),-Wl,-z,defs)
+
+src = $(wildcard $1/*.c)
+obj = $(patsubst %.c,$(out)/obj/%.o,$1)
+lib = $(out)/lib/$(subst /,-,$1).a
+closure = $(sort $1 $(foreach d,$(deps_$1),$(call closure,$d)))
+archives = $(foreach b,$(filter $(rooms),$(call closure,$1)),$(call lib,$b))
+pkgs_of = $(sort $(foreach b,$(call closure,$1),$(pkgs_$b)))
+libs_of = $(if $(pkgs_of),$(shell pkg-config --libs $(pkgs_of))) \
+	$(foreach b,$(call closure,$1),$(libs_$b)) -lm -pthread
+group = -Wl,--start-group $1 -Wl,--end-group
+
+kinds := text image table
+programs := $(out)/bin/assayd $(out)/bin/assay $(out)/bin/assay-worker
+plugins := $(kinds:%=$(out)/plugins/%.so) $(out)/plugins/null.so
+
+.PHONY: all deps test run-tests test-clients lint format demo install clean help accuracy
+all: $(programs) $(plugins) ## programs and plugins, into build/<compiler>-<variant>/
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/'
+
+deps: ## install the Debian packages that building and testing need
+	@tools/deps.sh
+
+$(out)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(all_cflags) -MMD -MP -c $< -o $@
+
+define room
+$(call obj,$(call src,$1)): private room_cflags := $(if $(pkgs_$1),$(shell pkg-config --cflags $(pkgs_$1) 2>/dev/null))
+$(call lib,$1): $(call obj,$(filter-out $1/main.c $1/plugin.c,$(call src,$1)))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$(AR) rcs $$@ $$^
+$(out)/run/$(subst /,-,$1): $(call obj,$(wildcard tests/$1/*_test.c) $(wildcard tests/support/*.c)) \
+		$(call archives,$1)
+	@mkdir -p $$(@D)
+	$(CC) $(opt_$(V)) -o $$@ $$(call group,$$^) $$(call libs_of,$1) -lcriterion
+endef
+$(foreach r,$(rooms),$(eval $(call room,$r)))
+
+define program
+$(out)/bin/$1: $(out)/obj/$2/main.o $(call archives,$2)
+	@mkdir -p $$(@D)
+	$(CC) $(opt_$(V)) $(hard_link) -o $$@ $$(call group,$$^) $$(call libs_of,$2)
+endef
+$(eval $(call program,assayd,daemon))
+$(eval $(call program,assay,tools/assay))
+$(eval $(call program,assay-worker,encoders/worker))
+
+# A built-in encoder's .so is encoders/plugin.c around its kind and the rooms below it.
+define kind
+$(out)/obj/encoders/plugin-$1.o: encoders/plugin.c
+	@mkdir -p $$(@D)
+	$(CC) $$(all_cflags) -DENC_KIND=enc_$1_kind -DENC_HEADER='"encoders/$1/$1.h"' -MMD -MP -c $$< -o $$@
+$(out)/plugins/$1.so: $(out)/obj/encoders/plugin-$1.o $(call archives,encoders/$1)
+	@mkdir -p $$(@D)
+	$(CC) $(opt_$(V)) $(hard_link) -shared -Wl,--exclude-libs,ALL -o $$@ $$(call group,$$^) $$(call libs_of,encoders/$1)
+endef
+$(foreach k,$(kinds),$(eval $(call kind,$k)))
+
+$(out)/plugins/null.so: $(out)/obj/plugins/null/null.o
+	@mkdir -p $(@D)
+	$(CC) $(opt_$(V)) $(hard_link) -shared -o $@ $^
+
+# ---- tests ------------------------------------------------------------------------------------
+with_tests := $(foreach r,$(rooms),$(if $(wildcard tests/$r/*_test.c),$r))
+e2e := $(if $(wildcard tests/e2e/*_test.c),$(out)/run/e2e)
+runners := $(foreach r,$(with_tests),$(out)/run/$(subst /,-,$r)) $(e2e)
+$(out)/obj/tests/%.o: private extra_cflags = -DBUILD_DIR='"$(abspath $(out))"' -DSOURCE_DIR='"$(CURDIR)"'
+$(out)/run/e2e: $(call obj,$(wildcard tests/e2e/*.c) $(wildcard tests/support/*.c)) $(call archives,core/bus)
+	@mkdir -p $(@D)
+	$(CC) $(opt_$(V)) -o $@ $(call group,$^) $(call libs_of,core/bus) -lcriterion
+
+test: deps ## install what is needed, build, run every suite (T='nn_linear/*' narrows)
+	@$(MAKE) --no-print-directory run-tests
+run-tests: all $(runners)
+	tools/run-tests.sh $(out) '$(T)' $(runners)
+
+test-clients: all ## the example clients (Python, Node.js) against a real daemon
+	tools/test-clients.sh $(out)
+
+lint: ## layer order, simple mistakes, format, clang-tidy
+	@$(foreach r,$(rooms),tools/layers.sh $r $(deps_$r) &&) true
+	@tools/simple-mistakes.sh
+	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
+	@tools/tidy.sh
+
+format: ## clang-format every source in place
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+demo: deps ## train on phantom cases, run the daemon, show judgments (DATA=folder: real patients)
+	@$(MAKE) --no-print-directory all
+	@examples/breast/demo.sh $(out) $(DATA)
+
+accuracy: all ## the tables of docs/accuracy.md (DATA=folder of the data sets, T=name narrows)
+	@tools/accuracy.sh $(out) '$(DATA)' '$(T)'
+
+install: all ## into $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/assay $(DESTDIR)$(PREFIX)/include \
+		$(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install $(programs) $(DESTDIR)$(PREFIX)/bin
+	install $(kinds:%=$(out)/plugins/%.so) $(DESTDIR)$(PREFIX)/lib/assay
+	install -m 644 plugins/assay_plugin.h $(DESTDIR)$(PREFIX)/include
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(version)|' plugins/assay-plugin.pc.in \
+		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/assay-plugin.pc
+
+clean: ## remove build/
+	rm -rf build
+
+-include $(shell find $(out)/obj -name '*.d' 2>/dev/null)

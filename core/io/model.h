@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * model.h - a model file: safetensors, read strictly and written beside then renamed.
+ *
+ * Weights are one F32 tensor per nn_param, by name. The metadata holds, as JSON text:
+ *   format       "assay-model-1"
+ *   name         the task's name and what made it
+ *   task         io_task_write
+ *   statistics   what encoders learned of the training cells (encoders/table)
+ *   encoders     {"scan":{"modality","name","version","dim"}} for parts on frozen features
+ *   calibration  temperatures, thresholds, target mean and sd (fusion/calibrate)
+ *   training     the record: data digest, splits, seed, curves, scores
+ * Strictness: docs/model.md; every refusal names the tensor or key. */
+#ifndef IO_MODEL_H
+#define IO_MODEL_H
+
+#include "core/base/err.h"
+#include "core/io/digest.h"
+#include "core/io/file.h"
+#include "core/io/json.h"
+#include "core/nn/param.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { IO_HEADER_MAX = 16 << 20 }; /* bytes of a safetensors header */
+
+struct io_tensor {
+	const char *name;  /* borrowed from the document */
+	const char *dtype; /* "F32", "I8", ... */
+	size_t dims;
+	size_t shape[4];
+	const void *data;  /* in the map; not aligned */
+	size_t size;       /* bytes */
+};
+
+struct io_model {
+	char *path;
+	char sha256[IO_DIGEST_SIZE]; /* of the whole file */
+	struct io_map file;
+	struct json_t *header;
+	struct json_t *meta;         /* __metadata__, borrowed from header; NULL where absent */
+	struct io_tensor *tensor;
+	size_t tensors;
+};
+
+/* Any safetensors file. */
+int io_model_open(struct io_model *m, const char *path, struct as_err *e) AS_CHECKED;
+/* The same over bytes in memory, borrowed: what the fuzzer and the tests drive. */
+int io_model_open_mem(struct io_model *m, const void *data, size_t n, const char *what,
+		      struct as_err *e) AS_CHECKED;
+void io_model_close(struct io_model *m);
+
+const struct io_tensor *io_model_find(const struct io_model *m, const char *name);
+/* Parses one metadata entry as a JSON object; AS_EFORMAT where it is absent. Free the result. */
+int io_model_meta(const struct io_model *m, const char *key, struct json_t **out,
+		  struct as_err *e) AS_CHECKED;
+/* Copies the tensors whose names are in ps into ps->v: each must be there as F32 with the same
+ * shape. Tensors of the file that ps does not have are ignored unless their name starts with
+ * prefix (NULL: none may be left over). */
+int io_model_bind(const struct io_model *m, struct nn_params *ps, const char *prefix,
+		  struct as_err *e) AS_CHECKED;
+
+struct io_meta {
+	const char *key;
+	const char *json; /* text */
+};
+
+/* Tensors to write: several parameter sets one after another, or raw tensors (features). */
+int io_model_save(const char *path, const struct nn_params *const *ps, size_t sets,
+		  const struct io_meta *meta, size_t metas, struct as_err *e) AS_CHECKED;
+
+#endif

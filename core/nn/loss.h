@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NN_LOSS_H
+#define NN_LOSS_H
+
+#include <stddef.h>
+
+/* Softmax of c logits divided by the temperature. */
+void nn_softmax(const float *logits, float *prob, size_t c, float temperature);
+float nn_sigmoid(float x);
+
+/* Each returns weight * loss and adds weight * its gradient to d (NULL: not wanted). */
+/* -sum_k t_k log softmax(logits)_k; t sums to 1. */
+double nn_loss_class(const float *logits, const float *t, float *d, size_t c, double weight);
+/* mean_k binary cross-entropy of sigmoid(logits_k) against t_k. */
+double nn_loss_multi(const float *logits, const float *t, float *d, size_t c, double weight);
+/* (y - t)^2 / 2 */
+double nn_loss_value(const float *y, float t, float *d, double weight);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * param.h - the one list of weights. Adam, the model file, `assay inspect` and the gradient
+ * check all walk it.
+ *
+ * All weights of a set lie one after another in one float array v. A layer holds offsets into it, not
+ * pointers: its fwd takes the weights p (= ps->v) and its bwd the gradients g, an array of the same
+ * length. So one layer serves any number of threads, each with gradients of its own, and copies of
+ * all weights (checkpoints, averages) are one memcpy. */
+#ifndef NN_PARAM_H
+#define NN_PARAM_H
+
+#include "core/base/rng.h"
+
+#include <stddef.h>
+
+enum { NN_NAME_SIZE = 96 };
+enum nn_flag { NN_DECAY = 1 }; /* AdamW decays it: matrices, not biases and norms */
+
+/* How a weight starts. */
+enum nn_start { NN_ZERO, NN_ONE, NN_CONST, NN_NORMAL }; /* scale is the constant or the sd */
+
+struct nn_param {
+	char name[NN_NAME_SIZE];
+	size_t at;         /* offset in v */
+	size_t rows, cols; /* a vector is [1, cols] */
+	unsigned flags;
+	enum nn_start start;
+	float scale;
+};
+
+struct nn_params {
+	struct nn_param *p;
+	size_t n, cap;
+	size_t size; /* floats in all */
+	float *v;    /* [size]; NULL until nn_params_start */
+};
+
+/* Registers "prefix.name" (or just name where prefix is ""), returns its offset. Before start. */
+size_t nn_param_add(struct nn_params *ps, const char *prefix, const char *name, size_t rows, size_t cols,
+		    unsigned flags, enum nn_start start, float scale);
+/* Allocates v (64-byte aligned) and gives every weight its first value, in order of registration. */
+void nn_params_start(struct nn_params *ps, struct as_rng *rng);
+void nn_params_free(struct nn_params *ps);
+/* NULL where there is none. */
+const struct nn_param *nn_param_find(const struct nn_params *ps, const char *name);
+
+#endif

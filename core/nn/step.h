@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * step.h - what one pass over one case needs beside the weights' shapes. */
+#ifndef NN_STEP_H
+#define NN_STEP_H
+
+#include "core/base/arena.h"
+#include "core/base/rng.h"
+
+#include <stdbool.h>
+
+/* One thread's pass. rng NULL: inference, i.e. no dropout or augmentation, closed heads are
+ * really skipped and nothing is kept for a bwd that will not come. rng set: training. */
+struct nn_step {
+	const float *p;       /* weights, as in nn_params.v */
+	float *g;             /* gradients, added to by bwd; NULL where there is no bwd */
+	struct as_arena *mem; /* activations; the caller resets it after the pass */
+	struct as_rng *rng;
+	float dropout;        /* chance of zeroing an activation, training only */
+	float gate_loss;      /* lambda of the heads' shares, training only */
+};
+
+#endif

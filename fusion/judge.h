@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * judge.h - from the features of a case to its judgment, with everything a served model needs:
+ * task, weights, calibration, digest. The daemon's fusion stage and `assay judge` both call this. */
+#ifndef FU_JUDGE_H
+#define FU_JUDGE_H
+
+#include "core/base/arena.h"
+#include "core/io/digest.h"
+#include "core/io/json.h"
+#include "core/io/model.h"
+#include "core/io/task.h"
+#include "fusion/calibration.h"
+#include "fusion/model.h"
+#include "plugins/assay_plugin.h"
+
+enum { FU_ALIGNMENTS = 5 };
+
+/* Which encoder a part's features must come from. */
+struct fu_source {
+	char modality[IO_NAME_SIZE];
+	char name[IO_NAME_SIZE];
+	char version[IO_NAME_SIZE];
+	uint32_t dim;
+	bool frozen; /* not trained with the model: any encoder of this name, version, dim */
+};
+
+/* One model, opened to judge. const while judging but for mem: one thread at a time. */
+struct fu_judge {
+	struct io_task task;
+	char name[128];              /* the model's name */
+	char sha256[IO_DIGEST_SIZE];
+	struct nn_params params;     /* fusion weights only */
+	struct fu_model model;
+	struct fu_calibration calibration;
+	struct fu_source source[IO_PARTS_MAX];
+	struct as_arena mem;
+};
+
+int fu_judge_open(struct fu_judge *j, const char *path, struct as_err *e) AS_CHECKED;
+void fu_judge_close(struct fu_judge *j);
+
+/* Features of one page of a part, as a worker or an encoder gives them. */
+struct fu_page {
+	uint32_t part; /* index in the task */
+	uint32_t page;
+	uint32_t rows, dim;
+	const float *v;                  /* [rows, dim] */
+	const struct assay_place *place; /* [rows] */
+};
+
+struct fu_alignment {
+	float strength; /* A_ij * rows of the other part; 1 = no preference */
+	uint32_t from, to; /* parts */
+	struct assay_place from_place, to_place;
+};
+
+struct fu_part_judgment {
+	bool present;
+	float weight;
+	float p[IO_LABELS_MAX]; /* calibrated; unused for a value */
+	double value;
+};
+
+struct fu_judgment {
+	uint32_t label;         /* class: the label named */
+	float p[IO_LABELS_MAX]; /* calibrated probability of every label */
+	float threshold[IO_LABELS_MAX]; /* class of two: [1]; multi: one a label */
+	double value;
+	struct fu_part_judgment part[IO_PARTS_MAX];
+	double conflict;
+	struct fu_alignment alignment[FU_ALIGNMENTS];
+	size_t alignments;
+};
+
+/* Judges one case; the pages of a part are joined in page order, above FU_ROWS_MAX rows
+ * neighbours are averaged. AS_ESHAPE where features do not fit the model (dim, NaN, part). */
+int fu_judge_case(struct fu_judge *j, const struct fu_page *page, size_t pages,
+		  struct fu_judgment *out, struct as_err *e) AS_CHECKED;
+
+/* Members of "data" that come from the model, into an open object: label, probability, threshold, labels (or value),
+ * parts, missing, conflict, alignments, model. */
+void fu_judgment_write(const struct fu_judge *j, const struct fu_judgment *out, struct io_jw *w);
+
+#endif

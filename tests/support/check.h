@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * check.h - the few verbs every suite uses. */
+#ifndef TESTS_CHECK_H
+#define TESTS_CHECK_H
+
+#include "core/base/err.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <string.h>
+
+/* The call must succeed; prints the error it left in the local `e`. */
+#define ok(call)                                                                                   \
+	cr_assert(eq(int, (call), AS_OK), "%s:%d %s", e.file ? e.file : "?", e.line, e.msg)
+/* The call must fail with this code and mention this text. */
+#define fails(call, want, text)                                                                    \
+	do {                                                                                       \
+		cr_assert(eq(int, (call), (want)), "%s", e.msg);                                   \
+		cr_assert(ne(ptr, strstr(e.msg, (text)), NULL), "%s", e.msg);                      \
+	} while (0)
+
+#endif
