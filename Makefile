@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # assay - `make help` lists the targets.
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 V ?= release
 PREFIX ?= /usr/local
 out := build/$(notdir $(firstword $(CC)))-$(V)

@@ -19,4 +19,8 @@
 		cr_assert(ne(ptr, strstr(e.msg, (text)), NULL), "%s", e.msg);                      \
 	} while (0)
 
+/* Two texts must be the same; prints both. */
+#define same(got, want)                                                                            \
+	cr_assert(zero(int, strcmp((got), (want))), "\"%s\" is not \"%s\"", (got), (want))
+
 #endif

@@ -49,8 +49,7 @@ const char *tmpdir_path(const char *name)
 	if (asprintf(&path, "%s/%s", tmpdir(), name) < 0) {
 		abort();
 	}
-	kept[n++ % 256] = path;
-	return path;
+	return kept[n++ % 256] = path;
 }
 
 const char *tmpdir_file(const char *name, const char *text)
