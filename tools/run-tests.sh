@@ -9,6 +9,7 @@ san=$(pwd)/$out/san
 rm -rf "$san" && mkdir -p "$san"
 export ASAN_OPTIONS="log_path=$san/asan:detect_leaks=1" UBSAN_OPTIONS="log_path=$san/ubsan:print_stacktrace=1"
 export LSAN_OPTIONS="suppressions=$(pwd)/tests/support/lsan.supp:print_suppressions=0"
+export ASSAY_DATA="${ASSAY_DATA-$(pwd)/../shared/data}"
 export OPENBLAS_NUM_THREADS=1 VIPS_CONCURRENCY=1
 bad=0 ran=0 failed=0
 number() { sed -n "s/.*\"$2\": *\([0-9]*\).*/\1/p" "$1" 2>/dev/null | head -1; }
