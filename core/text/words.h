@@ -28,10 +28,10 @@ struct tx_word {
 struct tx_words {
 	struct tx_word *word; /* [n] */
 	size_t n;
-	uint32_t *start;      /* [n + 1] word i has ids[start[i] .. start[i + 1]), as struct nn_bags */
-	uint32_t *ids;        /* each below buckets; NULL and start all 0 where buckets is 0 */
-	char *folded;         /* the folded words one after another, each followed by a NUL */
-	uint64_t replaced;    /* bytes that were not UTF-8 */
+	uint32_t *start;   /* [n + 1] word i has ids[start[i] .. start[i + 1]), as struct nn_bags */
+	uint32_t *ids;     /* each below buckets; NULL and start all 0 where buckets is 0 */
+	char *folded;      /* the folded words one after another, each followed by a NUL */
+	uint64_t replaced; /* bytes that were not UTF-8 */
 };
 
 /* The words of size bytes (less than 4 GiB) and their ids in a table of buckets rows (0: no ids).
