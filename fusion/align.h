@@ -17,18 +17,20 @@ struct fu_align {
 
 struct fu_align_act {
 	float *q[IO_PARTS_MAX], *k[IO_PARTS_MAX], *v[IO_PARTS_MAX]; /* [rows, d] */
-	float *a[IO_PARTS_MAX][IO_PARTS_MAX]; /* [rows m, rows m'] softmax; NULL where not computed */
-	float *mix[IO_PARTS_MAX];             /* [rows, d]  sum over m' of A V */
+	float
+	    *a[IO_PARTS_MAX][IO_PARTS_MAX]; /* [rows m, rows m'] softmax; NULL where not computed */
+	float *mix[IO_PARTS_MAX]; /* [rows, d]  sum over m' of A V; NULL: no other part is there */
 };
 
-void fu_align_init(struct fu_align *l, struct nn_params *ps, size_t parts, size_t d);
+/* Registers "fusion.part.NAME.align.*" for every part of the task; nothing where it has one. */
+void fu_align_init(struct fu_align *l, struct nn_params *ps, const struct io_task *task, size_t d);
 /* x[m], u[m] [rows[m], d]; rows 0: absent. u is overwritten. */
 void fu_align_fwd(const struct fu_align *l, const struct nn_step *s, struct fu_align_act *a,
-		  const size_t rows[IO_PARTS_MAX], float *const x[IO_PARTS_MAX],
+		  const size_t rows[IO_PARTS_MAX], const float *const x[IO_PARTS_MAX],
 		  float *const u[IO_PARTS_MAX]);
-/* Adds to dx and the gradients. */
+/* Adds to dx[m] (NULL: not wanted) and to the gradients. */
 void fu_align_bwd(const struct fu_align *l, const struct nn_step *s, const struct fu_align_act *a,
-		  const size_t rows[IO_PARTS_MAX], float *const x[IO_PARTS_MAX],
+		  const size_t rows[IO_PARTS_MAX], const float *const x[IO_PARTS_MAX],
 		  float *const du[IO_PARTS_MAX], float *const dx[IO_PARTS_MAX]);
 
 #endif

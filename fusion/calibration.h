@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * calibration.h - what turns logits into probabilities and a label: temperatures, thresholds, and
- * the target's scale. Fitted by train/, read from the model's "calibration" metadata. */
+ * the target's scale. Fitted by train/, read from the model's "calibration" metadata:
+ *
+ *   {"temperature":{"(none)":1.2,"scan":1.4,"scan+report":1.1},   parts in the task's order
+ *    "part_temperature":{"scan":1.5,"report":1.2},
+ *    "threshold":{"malignant":0.44},                              not for a value
+ *    "target":{"mean":2.1,"sd":0.7}}                              for a value only
+ *
+ * Whatever is absent there has its default. */
 #ifndef FU_CALIBRATION_H
 #define FU_CALIBRATION_H
 
@@ -10,16 +17,25 @@
 enum { FU_PATTERNS = 1 << IO_PARTS_MAX };
 
 struct fu_calibration {
-	float temperature[FU_PATTERNS];       /* by the bits of the parts present; 1 where not fitted */
-	float part_temperature[IO_PARTS_MAX]; /* of each part's own logits */
-	float threshold[IO_LABELS_MAX];       /* class of two: [1]; multi: one a label */
-	double mean, sd;                      /* of the training target, IO_VALUE */
+	float temperature[FU_PATTERNS]; /* by the bits of the parts present; 1 where not fitted */
+	float part_temperature[IO_PARTS_MAX]; /* of each part's own logits; 1 where not fitted */
+	float threshold[IO_LABELS_MAX]; /* 0 .. 1, 0.5 where not fitted. class of two: [1], the
+					 * positive label; multi: one a label; else unused */
+	double mean, sd;                /* of the training target, IO_VALUE; 0 and 1 */
 };
 
 void fu_calibration_defaults(struct fu_calibration *c);
+/* AS_EFORMAT names the member: unknown members, parts and labels and numbers out of range are
+ * refused. */
 int fu_calibration_parse(struct fu_calibration *c, const struct io_task *task,
 			 const struct json_t *doc, struct as_err *e) AS_CHECKED;
+/* One object, without a key. */
 void fu_calibration_write(const struct fu_calibration *c, const struct io_task *task,
 			  struct io_jw *w);
+
+/* logits [labels] of a class or multi task -> probabilities p [labels]. */
+void fu_calibrate(const struct io_task *task, const float *logits, float temperature, float *p);
+/* The label that p names: of two, the last one from its threshold up; of more, the likeliest. */
+uint32_t fu_choose(const struct io_task *task, const struct fu_calibration *c, const float *p);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * judge.h - from the features of a case to its judgment, with everything a served model needs:
- * task, weights, calibration, digest. The daemon's fusion stage and `assay judge` both call this. */
+ * task, weights, calibration, digest. The daemon's fusion stage and `assay judge` both call this.
+ */
 #ifndef FU_JUDGE_H
 #define FU_JUDGE_H
 
@@ -11,11 +12,13 @@
 #include "core/io/task.h"
 #include "fusion/calibration.h"
 #include "fusion/model.h"
+#include "fusion/strongest.h"
 #include "plugins/assay_plugin.h"
 
 enum { FU_ALIGNMENTS = 5 };
 
-/* Which encoder a part's features must come from. */
+/* Which encoder a part's features must come from: the model's "encoders" metadata, an entry
+ * {"modality","name","version","dim","frozen"} for every part of the task. */
 struct fu_source {
 	char modality[IO_NAME_SIZE];
 	char name[IO_NAME_SIZE];
@@ -27,15 +30,16 @@ struct fu_source {
 /* One model, opened to judge. const while judging but for mem: one thread at a time. */
 struct fu_judge {
 	struct io_task task;
-	char name[128];              /* the model's name */
+	char name[128]; /* the model's name */
 	char sha256[IO_DIGEST_SIZE];
-	struct nn_params params;     /* fusion weights only */
+	struct nn_params params; /* fusion weights only */
 	struct fu_model model;
 	struct fu_calibration calibration;
 	struct fu_source source[IO_PARTS_MAX];
-	struct as_arena mem;
+	struct as_arena mem; /* of the case in hand */
 };
 
+/* AS_EFORMAT or AS_ESHAPE name the file and what in it is wrong. Close also after a failure. */
 int fu_judge_open(struct fu_judge *j, const char *path, struct as_err *e) AS_CHECKED;
 void fu_judge_close(struct fu_judge *j);
 
@@ -48,12 +52,6 @@ struct fu_page {
 	const struct assay_place *place; /* [rows] */
 };
 
-struct fu_alignment {
-	float strength; /* A_ij * rows of the other part; 1 = no preference */
-	uint32_t from, to; /* parts */
-	struct assay_place from_place, to_place;
-};
-
 struct fu_part_judgment {
 	bool present;
 	float weight;
@@ -62,23 +60,30 @@ struct fu_part_judgment {
 };
 
 struct fu_judgment {
-	uint32_t label;         /* class: the label named */
-	float p[IO_LABELS_MAX]; /* calibrated probability of every label */
+	uint32_t label;                 /* class: the label named */
+	float p[IO_LABELS_MAX];         /* class, multi: calibrated probability of every label */
 	float threshold[IO_LABELS_MAX]; /* class of two: [1]; multi: one a label */
-	double value;
+	double value;                   /* value: in the target's own unit */
 	struct fu_part_judgment part[IO_PARTS_MAX];
-	double conflict;
+	double conflict; /* 0 .. 1, fusion/conflict.h */
 	struct fu_alignment alignment[FU_ALIGNMENTS];
 	size_t alignments;
 };
 
-/* Judges one case; the pages of a part are joined in page order, above FU_ROWS_MAX rows
- * neighbours are averaged. AS_ESHAPE where features do not fit the model (dim, NaN, part). */
+/* Judges one case; the pages of a part may come in any order and are joined in page order, above
+ * FU_ROWS_MAX rows neighbours are averaged. No pages at all is a case of its own: the base.
+ * AS_ESHAPE names part and page where features do not fit the model: unknown part, page beyond
+ * the task's `repeat` or given twice, other dim, no rows, NaN or infinity. */
 int fu_judge_case(struct fu_judge *j, const struct fu_page *page, size_t pages,
 		  struct fu_judgment *out, struct as_err *e) AS_CHECKED;
 
-/* Members of "data" that come from the model, into an open object: label, probability, threshold, labels (or value),
- * parts, missing, conflict, alignments, model. */
+/* Members of "data" that come from the model, into an open object:
+ *   class   label, probability, threshold (two labels only), labels {label: p}
+ *   multi   label [those from their threshold up], labels {label: p}, thresholds {label: t}
+ *   value   value
+ *   all     parts, missing, conflict, alignments, model
+ * `probability` is that of the label named in `label`; of two labels `threshold` is the positive
+ * (last) one's: it is named when its own entry in `labels` is at least `threshold`. */
 void fu_judgment_write(const struct fu_judge *j, const struct fu_judgment *out, struct io_jw *w);
 
 #endif

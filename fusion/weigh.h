@@ -3,13 +3,13 @@
 #define FU_WEIGH_H
 
 #include "core/io/task.h"
-#include "core/nn/step.h"
 #include "core/nn/param.h"
+#include "core/nn/step.h"
 
-/* Dynamic weights of the parts: w = softmax over present m of a_m . [z_1; ...; z_M] + b_m, z = sum w_m z_m. */
+/* Dynamic weights: w = softmax over present m of a_m . [z_1; ...; z_M] + b_m, z = sum w_m z_m. */
 struct fu_weigh {
 	size_t parts, d;
-	size_t a, b;   /* [parts, parts * d], [parts] */
+	size_t a, b;   /* [parts, parts * d], [parts]; start at 0: equal weights */
 	size_t absent; /* [parts, d] stands for z_m where m is absent */
 };
 

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fusion/judge.h"
+
+#include "fusion/conflict.h"
+#include "fusion/merge.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+	DIM_MAX = 1 << 16,   /* columns of frozen features */
+	MEM_BASE = 64 << 20, /* bytes reserved for one pass: 8 parts, 64 rows, width 1024 */
+};
+
+static int copy_name(const struct json_t *obj, const char *key, char out[IO_NAME_SIZE],
+		     struct as_err *e)
+{
+	const char *s;
+	int rc;
+
+	TRY(io_json_get_str(obj, key, &s, e));
+	if (strlen(s) >= IO_NAME_SIZE) {
+		return as_fail(e, AS_EFORMAT, "\"%s\" is longer than %d bytes", key,
+			       IO_NAME_SIZE - 1);
+	}
+	memcpy(out, s, strlen(s) + 1);
+out:
+	return rc;
+}
+
+static int parse_source(struct fu_source *s, const struct io_task *task, size_t part,
+			const struct json_t *obj, struct as_err *e)
+{
+	uint64_t dim;
+	int rc;
+
+	TRY(copy_name(obj, "modality", s->modality, e));
+	TRY(copy_name(obj, "name", s->name, e));
+	TRY(copy_name(obj, "version", s->version, e));
+	TRY(io_json_get_u64(obj, "dim", &dim, e));
+	s->frozen = io_json_find_bool(obj, "frozen", false);
+	if (dim == 0 || dim > DIM_MAX) {
+		return as_fail(e, AS_EFORMAT, "dim %llu: want 1 to %d", (unsigned long long)dim,
+			       DIM_MAX);
+	}
+	if (!s->frozen && dim != task->hyper.width) {
+		return as_fail(e, AS_EFORMAT, "dim %llu, the model's width is %u",
+			       (unsigned long long)dim, task->hyper.width);
+	}
+	if (strcmp(s->modality, task->part[part].modality) != 0) {
+		return as_fail(e, AS_EFORMAT, "modality %s, the task says %s", s->modality,
+			       task->part[part].modality);
+	}
+	s->dim = (uint32_t)dim;
+out:
+	return rc;
+}
+
+static int parse_sources(struct fu_judge *j, const struct json_t *doc, struct as_err *e)
+{
+	for (size_t m = 0; m < j->task.parts; m++) {
+		const char *name = j->task.part[m].name;
+		const struct json_t *obj = io_json_find(doc, name);
+
+		if (!io_json_is_obj(obj)) {
+			return as_fail(e, AS_EFORMAT, "encoders: no entry for part %s", name);
+		}
+		if (parse_source(&j->source[m], &j->task, m, obj, e) != AS_OK) {
+			return as_wrap(e, "encoders: part %s", name);
+		}
+	}
+	return AS_OK;
+}
+
+/* Everything of the metadata, before the weights: it says what weights there are. */
+static int read_meta(struct fu_judge *j, const struct io_model *m, struct as_err *e)
+{
+	const char *format = io_json_find_str(m->meta, "format", "");
+	const char *name = io_json_find_str(m->meta, "name", "");
+	struct json_t *task = NULL;
+	struct json_t *sources = NULL;
+	struct json_t *calibration = NULL;
+	int rc;
+
+	if (strcmp(format, "assay-model-1") != 0) {
+		return as_fail(e, AS_EFORMAT, "format \"%.40s\": want assay-model-1", format);
+	}
+	if (strlen(name) >= sizeof j->name) {
+		return as_fail(e, AS_EFORMAT, "name is longer than %zu bytes", sizeof j->name - 1);
+	}
+	memcpy(j->name, name, strlen(name) + 1);
+	TRY(io_model_meta(m, "task", &task, e));
+	TRY(io_task_parse(&j->task, task, e));
+	TRY(io_model_meta(m, "encoders", &sources, e));
+	TRY(parse_sources(j, sources, e));
+	TRY(io_model_meta(m, "calibration", &calibration, e));
+	if (fu_calibration_parse(&j->calibration, &j->task, calibration, e) != AS_OK) {
+		rc = as_wrap(e, "calibration");
+	}
+out:
+	io_json_free(calibration);
+	io_json_free(sources);
+	io_json_free(task);
+	return rc;
+}
+
+static int check_weights(const struct nn_params *ps, struct as_err *e)
+{
+	for (size_t i = 0; i < ps->n; i++) {
+		const struct nn_param *p = &ps->p[i];
+
+		for (size_t k = 0; k < p->rows * p->cols; k++) {
+			if (!isfinite(ps->v[p->at + k])) {
+				return as_fail(e, AS_EFORMAT, "%s[%zu] is not a finite number",
+					       p->name, k);
+			}
+		}
+	}
+	return AS_OK;
+}
+
+static int bind_weights(struct fu_judge *j, const struct io_model *m, struct as_err *e)
+{
+	size_t dim[IO_PARTS_MAX] = { 0 };
+	size_t bytes = MEM_BASE;
+	struct as_rng rng;
+	int rc;
+
+	for (size_t i = 0; i < j->task.parts; i++) {
+		dim[i] = j->source[i].frozen ? j->source[i].dim : 0;
+		bytes += FU_ROWS_MAX * j->source[i].dim * sizeof(float);
+	}
+	fu_model_init(&j->model, &j->params, &j->task, dim);
+	as_rng_seed(&rng, 0, 0);
+	nn_params_start(&j->params, &rng);
+	TRY(io_model_bind(m, &j->params, "fusion.", e));
+	TRY(check_weights(&j->params, e));
+	TRY(as_arena_init(&j->mem, "judge", bytes, e));
+out:
+	return rc;
+}
+
+int fu_judge_open(struct fu_judge *j, const char *path, struct as_err *e)
+{
+	struct io_model m = { 0 };
+	int rc;
+
+	*j = (struct fu_judge){ 0 };
+	TRY(io_model_open(&m, path, e));
+	memcpy(j->sha256, m.sha256, sizeof j->sha256);
+	if ((rc = read_meta(j, &m, e)) != AS_OK || (rc = bind_weights(j, &m, e)) != AS_OK) {
+		(void)as_wrap(e, "%s", path);
+	}
+out:
+	io_model_close(&m);
+	return rc;
+}
+
+void fu_judge_close(struct fu_judge *j)
+{
+	as_arena_free(&j->mem);
+	nn_params_free(&j->params);
+	io_task_free(&j->task);
+	*j = (struct fu_judge){ 0 };
+}
+
+static int check_page(const struct fu_judge *j, const struct fu_page *p, struct as_err *e)
+{
+	const struct io_part_spec *spec;
+	uint32_t repeat;
+
+	if (p->part >= j->task.parts) {
+		return as_fail(e, AS_ESHAPE, "part %u: the model has %zu parts", p->part,
+			       j->task.parts);
+	}
+	spec = &j->task.part[p->part];
+	repeat = spec->repeat > 0 ? spec->repeat : 1;
+	if (p->page >= repeat) {
+		return as_fail(e, AS_ESHAPE, "part %s page %u: the task allows %u", spec->name,
+			       p->page, repeat);
+	}
+	if (p->dim != j->source[p->part].dim) {
+		return as_fail(e, AS_ESHAPE, "part %s page %u: dim %u, the model wants %u",
+			       spec->name, p->page, p->dim, j->source[p->part].dim);
+	}
+	if (p->rows == 0) {
+		return as_fail(e, AS_ESHAPE, "part %s page %u: no rows", spec->name, p->page);
+	}
+	for (size_t i = 0; i < (size_t)p->rows * p->dim; i++) {
+		if (!isfinite(p->v[i])) {
+			return as_fail(e, AS_ESHAPE,
+				       "part %s page %u: row %zu column %zu is not a finite number",
+				       spec->name, p->page, i / p->dim, i % p->dim);
+		}
+	}
+	return AS_OK;
+}
+
+/* The pages of one part, in page order. */
+struct pages {
+	const struct fu_page *page[IO_PAGES_MAX];
+	size_t n;
+};
+
+static int sort_pages(const struct fu_judge *j, const struct fu_page *page, size_t n,
+		      struct pages parts[IO_PARTS_MAX], struct as_err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct pages *p;
+		size_t at;
+
+		if (check_page(j, &page[i], e) != AS_OK) {
+			return e->code;
+		}
+		p = &parts[page[i].part];
+		at = p->n;
+		while (at > 0 && p->page[at - 1]->page > page[i].page) {
+			at--;
+		}
+		if (at > 0 && p->page[at - 1]->page == page[i].page) {
+			return as_fail(e, AS_ESHAPE, "part %s page %u: given twice",
+				       j->task.part[page[i].part].name, page[i].page);
+		}
+		memmove(p->page + at + 1, p->page + at, (p->n - at) * sizeof(struct fu_page *));
+		p->page[at] = &page[i];
+		p->n++;
+	}
+	return AS_OK;
+}
+
+/* Rows and places of one part, in j->mem. */
+static void join_pages(struct fu_judge *j, size_t part, const struct pages *p, struct fu_rows *rows,
+		       struct assay_place **place)
+{
+	const float *v[IO_PAGES_MAX];
+	const struct assay_place *from[IO_PAGES_MAX];
+	size_t n[IO_PAGES_MAX];
+	const size_t dim = j->source[part].dim;
+	struct fu_merge merge;
+	float *y;
+
+	for (size_t i = 0; i < p->n; i++) {
+		v[i] = p->page[i]->v;
+		from[i] = p->page[i]->place;
+		n[i] = p->page[i]->rows;
+	}
+	fu_merge_plan(&merge, n, p->n);
+	y = as_alloc(&j->mem, merge.rows * dim, sizeof *y);
+	fu_merge_fwd(&merge, v, y, dim);
+	*place = as_alloc(&j->mem, merge.rows, sizeof **place);
+	fu_merge_places(&merge, j->task.part[part].modality, from, *place);
+	*rows = (struct fu_rows){ .rows = merge.rows, .v = y };
+}
+
+static void read_class(const struct fu_judge *j, const struct fu_act *a, size_t pattern,
+		       struct fu_judgment *out)
+{
+	const struct fu_calibration *c = &j->calibration;
+	const size_t labels = j->task.labels;
+	float p[IO_PARTS_MAX * IO_LABELS_MAX];
+	size_t n = 0;
+
+	fu_calibrate(&j->task, a->logits, c->temperature[pattern], out->p);
+	memcpy(out->threshold, c->threshold, sizeof out->threshold);
+	for (size_t m = 0; m < j->task.parts; m++) {
+		if (a->present[m]) {
+			fu_calibrate(&j->task, a->late[m], c->part_temperature[m], out->part[m].p);
+			memcpy(p + n * labels, out->part[m].p, labels * sizeof *p);
+			n++;
+		}
+	}
+	if (j->task.kind == IO_MULTI) {
+		out->conflict = fu_conflict_multi(p, n, labels);
+	} else {
+		out->label = fu_choose(&j->task, c, out->p);
+		out->conflict = fu_conflict_class(p, n, labels);
+	}
+}
+
+static void read_value(const struct fu_judge *j, const struct fu_act *a, struct fu_judgment *out)
+{
+	const struct fu_calibration *c = &j->calibration;
+	double v[IO_PARTS_MAX];
+	size_t n = 0;
+
+	out->value = c->mean + c->sd * (double)a->logits[0];
+	for (size_t m = 0; m < j->task.parts; m++) {
+		if (a->present[m]) {
+			out->part[m].value = c->mean + c->sd * (double)a->late[m][0];
+			v[n++] = out->part[m].value;
+		}
+	}
+	out->conflict = fu_conflict_value(v, n, c->sd);
+}
+
+int fu_judge_case(struct fu_judge *j, const struct fu_page *page, size_t pages,
+		  struct fu_judgment *out, struct as_err *e)
+{
+	const struct nn_step s = { .p = j->params.v, .mem = &j->mem };
+	const size_t mark = j->mem.used;
+	struct pages part[IO_PARTS_MAX] = { 0 };
+	struct fu_rows rows[IO_PARTS_MAX] = { 0 };
+	struct assay_place *place[IO_PARTS_MAX] = { 0 };
+	struct fu_act a;
+	size_t pattern = 0;
+	int rc;
+
+	*out = (struct fu_judgment){ 0 };
+	TRY(sort_pages(j, page, pages, part, e));
+	for (size_t m = 0; m < j->task.parts; m++) {
+		if (part[m].n > 0) {
+			join_pages(j, m, &part[m], &rows[m], &place[m]);
+			pattern |= (size_t)1 << m;
+		}
+	}
+	fu_model_fwd(&j->model, &s, rows, &a);
+	for (size_t m = 0; m < j->task.parts; m++) {
+		out->part[m].present = a.present[m];
+		out->part[m].weight = a.weight[m];
+	}
+	if (j->task.kind == IO_VALUE) {
+		read_value(j, &a, out);
+	} else {
+		read_class(j, &a, pattern, out);
+	}
+	out->alignments = fu_strongest(&j->model, &a, place, out->alignment, FU_ALIGNMENTS);
+out:
+	as_arena_reset(&j->mem, mark);
+	return rc;
+}
