@@ -2,9 +2,10 @@
  * csv.h - delimited text (libcsv), a row at a time or a whole table.
  *
  * RFC 4180 with LF or CRLF. The first row is the header; a byte order mark is dropped; a row whose
- * only cell is empty is skipped. Every row has as many cells as the header, else AS_EFORMAT names file, line and
- * both counts. Invalid UTF-8 and NUL bytes become U+FFFD and are counted. libcsv keeps a cell in memory
- * without limit, so its growth is capped at IO_CELL_MAX. */
+ * only cell is empty is skipped. Every row has as many cells as the header, else AS_EFORMAT names
+ * file, line and both counts. Blanks around a cell belong to it. A quote that is never closed is
+ * AS_EFORMAT. Invalid UTF-8 and NUL bytes become U+FFFD and are counted; UTF-16 is refused. libcsv
+ * keeps a cell in memory without limit, so its growth is capped at IO_CELL_MAX. */
 #ifndef IO_CSV_H
 #define IO_CSV_H
 
@@ -18,8 +19,10 @@
 
 enum {
 	IO_COLUMNS_MAX = 4096,
-	IO_CELL_MAX = 8 << 20,   /* bytes of one cell: a text part must fit, and be refused later */
+	IO_CELL_MAX = 8 << 20, /* bytes of one cell: a text part must fit, and be refused later */
+	IO_ROW_MAX = 64 << 20, /* bytes of one row */
 	IO_ROWS_MAX = 5000000,
+	IO_CELLS_MAX = 1 << 28, /* of a whole table */
 };
 
 struct io_csv; /* an open reader */
@@ -35,7 +38,8 @@ struct io_row {
 	char **cell;  /* borrowed, until the next call */
 	size_t *size; /* bytes of each cell */
 	size_t n;
-	size_t line;  /* where the row starts, from 1 */
+	size_t line;   /* where the row starts, from 1 */
+	size_t number; /* of the row, from 1, the header not counted (0 for the header) */
 };
 
 /* The header: names, unique and non-empty (else AS_EFORMAT names the column). */
@@ -49,20 +53,24 @@ uint64_t io_csv_replaced(const struct io_csv *c);
 
 /* A whole table in memory. */
 struct io_table {
-	char *path;      /* for messages and for files named in cells */
-	char **name;     /* cols column names */
-	char **cell;     /* rows * cols, row-major */
-	size_t *line;    /* rows */
+	char *path;   /* for messages and for files named in cells */
+	char **name;  /* cols column names */
+	char **cell;  /* rows * cols, row-major */
+	size_t *line; /* rows */
 	size_t rows, cols;
 	uint64_t replaced;
 	struct as_map index; /* name -> (void *)(column + 1) */
-	char **block;    /* what the cells point into; block_n of them */
+	char **block;        /* what the cells point into; block_n of them */
 	size_t block_n;
 };
 
-int io_table_load(struct io_table *t, const char *path, char delimiter, struct as_err *e) AS_CHECKED;
+int io_table_load(struct io_table *t, const char *path, char delimiter,
+		  struct as_err *e) AS_CHECKED;
 void io_table_free(struct io_table *t);
 int io_table_column(const struct io_table *t, const char *name); /* -1: none */
+/* The header, and row i, borrowed: what io_task_bind and io_case_make take. size is NULL. */
+struct io_row io_table_header(const struct io_table *t);
+struct io_row io_table_row(const struct io_table *t, size_t i);
 
 /* Appends one cell quoted where it has to be. */
 void io_csv_put(struct as_buf *b, const char *cell, size_t n, char delimiter);

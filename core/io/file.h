@@ -22,8 +22,8 @@ void io_map_close(struct io_map *m);
 int io_read_file(const char *path, size_t max, struct as_buf *out, struct as_err *e) AS_CHECKED;
 
 /* Writes PATH.tmp-PID with the mode, fsyncs, renames it over path and fsyncs the folder. */
-int io_write_file(const char *path, const void *data, size_t n, unsigned mode, struct as_err *e)
-    AS_CHECKED;
+int io_write_file(const char *path, const void *data, size_t n, unsigned mode,
+		  struct as_err *e) AS_CHECKED;
 
 /* mkdir -p with the mode for what is made. */
 int io_make_dirs(const char *path, unsigned mode, struct as_err *e) AS_CHECKED;

@@ -23,12 +23,12 @@ void io_json_free(struct json_t *doc); /* accepts NULL */
 /* Typed members of an object. The get functions fail with AS_EFORMAT naming the key where it is
  * absent or of another type; the find functions return the fallback where the key is absent OR of
  * another type. obj may be NULL for the find functions. */
-int io_json_get_str(const struct json_t *obj, const char *key, const char **out, struct as_err *e)
-    AS_CHECKED;
-int io_json_get_u64(const struct json_t *obj, const char *key, uint64_t *out, struct as_err *e)
-    AS_CHECKED;
-int io_json_get_num(const struct json_t *obj, const char *key, double *out, struct as_err *e)
-    AS_CHECKED;
+int io_json_get_str(const struct json_t *obj, const char *key, const char **out,
+		    struct as_err *e) AS_CHECKED;
+int io_json_get_u64(const struct json_t *obj, const char *key, uint64_t *out,
+		    struct as_err *e) AS_CHECKED;
+int io_json_get_num(const struct json_t *obj, const char *key, double *out,
+		    struct as_err *e) AS_CHECKED;
 const char *io_json_find_str(const struct json_t *obj, const char *key, const char *fallback);
 uint64_t io_json_find_u64(const struct json_t *obj, const char *key, uint64_t fallback);
 double io_json_find_num(const struct json_t *obj, const char *key, double fallback);
@@ -39,7 +39,7 @@ struct json_t *io_json_find(const struct json_t *obj, const char *key);
 /* Arrays and objects. */
 size_t io_json_len(const struct json_t *v); /* of an array or object; 0 for anything else, NULL */
 struct json_t *io_json_at(const struct json_t *arr, size_t i);
-const char *io_json_str(const struct json_t *v);      /* NULL where not a string */
+const char *io_json_str(const struct json_t *v); /* NULL where not a string */
 double io_json_num(const struct json_t *v, double fallback);
 bool io_json_is_obj(const struct json_t *v);
 bool io_json_is_arr(const struct json_t *v);
