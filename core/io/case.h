@@ -5,7 +5,8 @@
  * A record becomes text/csv: a header and one row of raw cells. A sheet is its file's bytes as
  * text/csv, text is text/plain; charset=utf-8 (columns joined by a newline, absent ones left out),
  * an image and any other modality its file's bytes (application/octet-stream; the content says
- * which format). A part whose cells are all absent is absent. */
+ * which format). A file whose name ends in .tsv is text/tab-separated-values. A part whose cells
+ * are all absent is absent. */
 #ifndef IO_CASE_H
 #define IO_CASE_H
 
@@ -25,28 +26,30 @@ struct io_part {
 	uint32_t page;    /* from 0 */
 	const char *type; /* media type, static */
 	struct as_buf data;
-	char *path;       /* the file it came from, or NULL */
+	char *path; /* the file it came from, or NULL */
 };
 
 struct io_case {
 	char id[IO_CASE_MAX + 1];
-	size_t line;      /* of the table, for messages */
-	char *target;     /* raw cell; NULL where absent or the column is not there */
-	char *group;      /* raw cell, or the id */
-	char *split;      /* raw cell or NULL */
+	size_t line;  /* of the table, for messages */
+	char *target; /* raw cell; NULL where absent or the column is not there */
+	char *group;  /* raw cell, or the id */
+	char *split;  /* raw cell or NULL */
 	struct io_part *part;
 	size_t parts;
 };
 
 /* Where the task's columns stand in one table. */
 struct io_binding {
-	int id, target, group, split;           /* column or -1 */
-	int *column[IO_PARTS_MAX];              /* per part, per column of the part; NULL: part left out */
+	int id, target, group, split; /* column or -1 */
+	int *column[IO_PARTS_MAX];    /* per part, per column of the part; NULL: part left out */
 };
 
 /* Finds the task's columns by name. without[i]: part i is left out (its columns need not be
- * there). need_target: the target column must be there. Fills in the columns of `columns = *`
- * records (all that the task names nowhere else). AS_EFORMAT names file and column. */
+ * there; without NULL: none is). need_target: the target column must be there, and those of group
+ * and split where the task has them (to do without them, clear them in t). Fills in the columns of
+ * a `columns = *` record (all that the task names nowhere else) unless they are known from
+ * training. AS_EFORMAT names file and column. Free with io_binding_free whatever the result. */
 int io_task_bind(struct io_task *t, const struct io_row *header, const char *path,
 		 const bool without[IO_PARTS_MAX], bool need_target, struct io_binding *b,
 		 struct as_err *e) AS_CHECKED;

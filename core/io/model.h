@@ -14,6 +14,7 @@
 #define IO_MODEL_H
 
 #include "core/base/err.h"
+#include "core/base/map.h"
 #include "core/io/digest.h"
 #include "core/io/file.h"
 #include "core/io/json.h"
@@ -23,15 +24,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { IO_HEADER_MAX = 16 << 20 }; /* bytes of a safetensors header */
+enum {
+	IO_HEADER_MAX = 16 << 20, /* bytes of a safetensors header */
+	IO_DIMS_MAX = 8,          /* dimensions of a tensor */
+};
 
 struct io_tensor {
 	const char *name;  /* borrowed from the document */
 	const char *dtype; /* "F32", "I8", ... */
 	size_t dims;
-	size_t shape[4];
-	const void *data;  /* in the map; not aligned */
-	size_t size;       /* bytes */
+	size_t shape[IO_DIMS_MAX];
+	const void *data; /* in the map; not aligned */
+	size_t size;      /* bytes */
 };
 
 struct io_model {
@@ -39,9 +43,10 @@ struct io_model {
 	char sha256[IO_DIGEST_SIZE]; /* of the whole file */
 	struct io_map file;
 	struct json_t *header;
-	struct json_t *meta;         /* __metadata__, borrowed from header; NULL where absent */
+	struct json_t *meta; /* __metadata__, borrowed from header; NULL where absent */
 	struct io_tensor *tensor;
 	size_t tensors;
+	struct as_map index; /* name -> tensor + 1, for io_model_find */
 };
 
 /* Any safetensors file. */
@@ -57,7 +62,8 @@ int io_model_meta(const struct io_model *m, const char *key, struct json_t **out
 		  struct as_err *e) AS_CHECKED;
 /* Copies the tensors whose names are in ps into ps->v: each must be there as F32 with the same
  * shape. Tensors of the file that ps does not have are ignored unless their name starts with
- * prefix (NULL: none may be left over). */
+ * prefix (NULL: none may be left over). AS_ESHAPE names every tensor
+ * that is missing, left over or of another type or shape. */
 int io_model_bind(const struct io_model *m, struct nn_params *ps, const char *prefix,
 		  struct as_err *e) AS_CHECKED;
 
@@ -66,7 +72,8 @@ struct io_meta {
 	const char *json; /* text */
 };
 
-/* Tensors to write: several parameter sets one after another, or raw tensors (features). */
+/* Writes several parameter sets one after another, every weight as [rows, cols]; features are a set
+ * of one parameter called "v". */
 int io_model_save(const char *path, const struct nn_params *const *ps, size_t sets,
 		  const struct io_meta *meta, size_t metas, struct as_err *e) AS_CHECKED;
 

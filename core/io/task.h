@@ -16,8 +16,8 @@ enum {
 	IO_PARTS_MAX = 8,
 	IO_LABELS_MAX = 256,
 	IO_PAGES_MAX = 16,
-	IO_NAME_SIZE = 41,  /* [a-z0-9._-]{1,40} and a NUL: parts, streams, modalities */
-	IO_CASE_MAX = 256,  /* bytes of a case id */
+	IO_NAME_SIZE = 41, /* [a-z0-9._-]{1,40} and a NUL: parts, streams, modalities */
+	IO_CASE_MAX = 256, /* bytes of a case id */
 };
 
 typedef uint32_t io_u32;
@@ -35,7 +35,11 @@ int io_hyper_set(struct io_hyper *h, const char *section, const char *key, const
 		 struct as_err *e) AS_CHECKED;
 
 enum io_kind { IO_CLASS, IO_MULTI, IO_VALUE };
-enum io_cell { IO_AUTO, IO_NUMBER, IO_WORDS }; /* what a table column holds; IO_WORDS: category or text */
+enum io_cell {
+	IO_AUTO,
+	IO_NUMBER,
+	IO_WORDS
+}; /* what a table column holds; IO_WORDS: category or text */
 enum io_operate { IO_YOUDEN, IO_SENSITIVITY, IO_SPECIFICITY };
 
 struct io_column {
@@ -55,17 +59,17 @@ struct io_part_spec {
 };
 
 struct io_task {
-	char *path;        /* for messages; NULL when read from a model */
+	char *path; /* for messages; NULL when read from a model */
 	char name[IO_NAME_SIZE];
-	char *id;          /* column of case ids; NULL: "case" where there is one, else the row number */
-	char *target;      /* column */
+	char *id;     /* column of case ids; NULL: "case" where there is one, else the row number */
+	char *target; /* column */
 	enum io_kind kind;
-	char **label;      /* labels of them; for two, the last is the positive one */
-	size_t labels;     /* 0 for IO_VALUE */
-	char *group;       /* column or NULL */
-	char *split;       /* column or NULL */
-	char delimiter;    /* 0: by the file's name */
-	char **missing;    /* cells that mean absent, beside the empty one */
+	char **label;   /* labels of them; for two, the last is the positive one */
+	size_t labels;  /* 0 for IO_VALUE */
+	char *group;    /* column or NULL */
+	char *split;    /* column or NULL */
+	char delimiter; /* 0: by the file's name */
+	char **missing; /* cells that mean absent, beside the empty one */
 	size_t missings;
 	enum io_operate operate;
 	double operate_at; /* for IO_SENSITIVITY, IO_SPECIFICITY */
@@ -81,6 +85,16 @@ int io_task_parse(struct io_task *t, const struct json_t *doc, struct as_err *e)
 /* One object, as io_task_parse reads it; hyper-parameters included. */
 void io_task_write(const struct io_task *t, struct io_jw *w, const char *key);
 void io_task_free(struct io_task *t);
+
+/* Names as they are written in files. */
+const char *io_kind_name(enum io_kind kind);
+const char *io_operate_name(enum io_operate how);
+const char *io_cell_name(enum io_cell cell);
+
+/* What holds a part's bytes: the case's row (record), cells of text, or files named in cells. */
+bool io_part_is_record(const struct io_part_spec *p);
+bool io_part_is_text(const struct io_part_spec *p);
+bool io_part_is_file(const struct io_part_spec *p);
 
 /* Index of a part by name, or -1. */
 int io_task_part(const struct io_task *t, const char *name);
