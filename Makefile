@@ -60,7 +60,8 @@ version := $(shell sed -n 's/^\#\# \[\([0-9.]*\)\].*/\1/p' CHANGELOG.md 2>/dev/n
 CFLAGS ?=
 all_cflags = -std=c11 -D_GNU_SOURCE -DASSAY_VERSION='"$(version)"' -fPIC -ffp-contract=off \
 	-fvisibility=hidden -I. $(opt_$(V)) $(warn) $(room_cflags) $(extra_cflags) $(CFLAGS)
-hard_link := -Wl,-z,relro,-z,now $(if $(filter debug release,$(V)),-Wl,-z,defs)
+no_undefined := -Wl,-z,defs
+hard_link := -Wl,-z,relro,-z,now $(if $(filter debug release,$(V)),$(no_undefined))
 
 src = $(wildcard $1/*.c)
 obj = $(patsubst %.c,$(out)/obj/%.o,$1)
@@ -74,10 +75,11 @@ group = -Wl,--start-group $1 -Wl,--end-group
 
 kinds := text image table
 programs := $(out)/bin/assayd $(out)/bin/assay $(out)/bin/assay-worker
+phantom := $(out)/bin/phantom
 plugins := $(kinds:%=$(out)/plugins/%.so) $(out)/plugins/null.so
 
 .PHONY: all deps test run-tests test-clients lint format demo install clean help accuracy
-all: $(programs) $(plugins) ## programs and plugins, into build/<compiler>-<variant>/
+all: $(programs) $(phantom) $(plugins) ## programs and plugins, into build/<compiler>-<variant>/
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/'
@@ -125,6 +127,11 @@ $(foreach k,$(kinds),$(eval $(call kind,$k)))
 $(out)/plugins/null.so: $(out)/obj/plugins/null/null.o
 	@mkdir -p $(@D)
 	$(CC) $(opt_$(V)) $(hard_link) -shared -o $@ $^
+
+# The generator of the demo's cases: built and tested, not installed.
+$(phantom): $(call obj,$(call src,examples/breast)) $(call archives,core/base)
+	@mkdir -p $(@D)
+	$(CC) $(opt_$(V)) $(hard_link) -o $@ $^ -lm
 
 # ---- tests ------------------------------------------------------------------------------------
 with_tests := $(foreach r,$(rooms),$(if $(wildcard tests/$r/*_test.c),$r))
