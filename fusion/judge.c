@@ -72,6 +72,12 @@ static int parse_sources(struct fu_judge *j, const struct json_t *doc, struct as
 	return AS_OK;
 }
 
+/* io_model's own errors name the file already, those of what is parsed from it do not. */
+static int in_file(int rc, const struct io_model *m, struct as_err *e)
+{
+	return rc == AS_OK ? AS_OK : as_wrap(e, "%s", m->path);
+}
+
 /* Everything of the metadata, before the weights: it says what weights there are. */
 static int read_meta(struct fu_judge *j, const struct io_model *m, struct as_err *e)
 {
@@ -83,19 +89,22 @@ static int read_meta(struct fu_judge *j, const struct io_model *m, struct as_err
 	int rc;
 
 	if (strcmp(format, "assay-model-1") != 0) {
-		return as_fail(e, AS_EFORMAT, "format \"%.40s\": want assay-model-1", format);
+		return as_fail(e, AS_EFORMAT, "%s: format \"%.40s\": want assay-model-1", m->path,
+			       format);
 	}
 	if (strlen(name) >= sizeof j->name) {
-		return as_fail(e, AS_EFORMAT, "name is longer than %zu bytes", sizeof j->name - 1);
+		return as_fail(e, AS_EFORMAT, "%s: name is longer than %zu bytes", m->path,
+			       sizeof j->name - 1);
 	}
 	memcpy(j->name, name, strlen(name) + 1);
 	TRY(io_model_meta(m, "task", &task, e));
-	TRY(io_task_parse(&j->task, task, e));
+	TRY(in_file(io_task_parse(&j->task, task, e), m, e));
 	TRY(io_model_meta(m, "encoders", &sources, e));
-	TRY(parse_sources(j, sources, e));
+	TRY(in_file(parse_sources(j, sources, e), m, e));
 	TRY(io_model_meta(m, "calibration", &calibration, e));
-	if (fu_calibration_parse(&j->calibration, &j->task, calibration, e) != AS_OK) {
-		rc = as_wrap(e, "calibration");
+	rc = fu_calibration_parse(&j->calibration, &j->task, calibration, e);
+	if (rc != AS_OK) {
+		rc = as_wrap(e, "%s: calibration", m->path);
 	}
 out:
 	io_json_free(calibration);
@@ -134,7 +143,7 @@ static int bind_weights(struct fu_judge *j, const struct io_model *m, struct as_
 	as_rng_seed(&rng, 0, 0);
 	nn_params_start(&j->params, &rng);
 	TRY(io_model_bind(m, &j->params, "fusion.", e));
-	TRY(check_weights(&j->params, e));
+	TRY(in_file(check_weights(&j->params, e), m, e));
 	TRY(as_arena_init(&j->mem, "judge", bytes, e));
 out:
 	return rc;
@@ -148,9 +157,8 @@ int fu_judge_open(struct fu_judge *j, const char *path, struct as_err *e)
 	*j = (struct fu_judge){ 0 };
 	TRY(io_model_open(&m, path, e));
 	memcpy(j->sha256, m.sha256, sizeof j->sha256);
-	if ((rc = read_meta(j, &m, e)) != AS_OK || (rc = bind_weights(j, &m, e)) != AS_OK) {
-		(void)as_wrap(e, "%s", path);
-	}
+	TRY(read_meta(j, &m, e));
+	TRY(bind_weights(j, &m, e));
 out:
 	io_model_close(&m);
 	return rc;

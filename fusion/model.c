@@ -17,7 +17,7 @@
  * A head per part beside the fused one: Wang, Tran, Feiszli (CVPR 2020). */
 #include "fusion/model.h"
 
-#include "core/nn/act.h"
+#include "core/nn/drop.h"
 #include "core/tensor/rows.h"
 
 #include <stdio.h>
