@@ -67,6 +67,25 @@ static void attend(const struct fu_align *l, const struct nn_step *s, struct fu_
 	a->a[m][o] = A;
 }
 
+/* One row: u += γ ⊙ mix, and its adjoint. */
+static void add_mix(const float *restrict gamma, const float *restrict mix, float *restrict u,
+		    size_t d)
+{
+	for (size_t i = 0; i < d; i++) {
+		u[i] += gamma[i] * mix[i];
+	}
+}
+
+static void add_mix_bwd(const float *restrict gamma, const float *restrict mix,
+			const float *restrict du, float *restrict dgamma, float *restrict dmix,
+			size_t d)
+{
+	for (size_t i = 0; i < d; i++) {
+		dgamma[i] += du[i] * mix[i];
+		dmix[i] = gamma[i] * du[i];
+	}
+}
+
 void fu_align_fwd(const struct fu_align *l, const struct nn_step *s, struct fu_align_act *a,
 		  const size_t rows[IO_PARTS_MAX], const float *const x[IO_PARTS_MAX],
 		  float *const u[IO_PARTS_MAX])
@@ -97,15 +116,13 @@ void fu_align_fwd(const struct fu_align *l, const struct nn_step *s, struct fu_a
 		nn_linear_fwd(&l->v[m], s->p, x[m], a->v[m], rows[m]);
 	}
 	for (size_t m = 0; m < l->parts; m++) {
-		const float *gamma = s->p + l->gamma[m];
-
 		for (size_t o = 0; o < l->parts; o++) {
 			if (o != m && rows[m] > 0 && rows[o] > 0) {
 				attend(l, s, a, rows, m, o);
 			}
 		}
-		for (size_t i = 0; i < rows[m] * d; i++) {
-			u[m][i] += gamma[i % d] * a->mix[m][i];
+		for (size_t r = 0; r < rows[m]; r++) {
+			add_mix(s->p + l->gamma[m], a->mix[m] + r * d, u[m] + r * d, d);
 		}
 	}
 }
@@ -137,13 +154,11 @@ static void mix_bwd(const struct fu_align *l, const struct nn_step *s, const str
 		    const struct dqkv *g)
 {
 	const size_t d = l->d;
-	const float *gamma = s->p + l->gamma[m];
-	float *dgamma = s->g + l->gamma[m];
 	float *dmix = as_alloc(s->mem, rows[m] * d, sizeof *dmix);
 
-	for (size_t i = 0; i < rows[m] * d; i++) {
-		dgamma[i % d] += du[i] * a->mix[m][i];
-		dmix[i] = gamma[i % d] * du[i];
+	for (size_t r = 0; r < rows[m]; r++) {
+		add_mix_bwd(s->p + l->gamma[m], a->mix[m] + r * d, du + r * d, s->g + l->gamma[m],
+			    dmix + r * d, d);
 	}
 	for (size_t o = 0; o < l->parts; o++) {
 		if (a->a[m][o] != NULL) {

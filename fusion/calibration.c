@@ -4,6 +4,7 @@
 #include "core/nn/loss.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* The key of the pattern without parts; brackets cannot stand in a part's name. */
@@ -34,12 +35,10 @@ static int parse_pattern(const struct io_task *task, const char *key, size_t *bi
 	for (const char *at = key; at != NULL;) {
 		const char *end = strchr(at, '+');
 		const size_t n = end != NULL ? (size_t)(end - at) : strlen(at);
-		char name[IO_NAME_SIZE] = "";
+		char name[IO_NAME_SIZE + 1]; /* a name that is too long stays so */
 		int part;
 
-		if (n < sizeof name) {
-			memcpy(name, at, n);
-		}
+		(void)snprintf(name, sizeof name, "%.*s", (int)n, at);
 		part = io_task_part(task, name);
 		if (part < 0) {
 			return as_fail(e, AS_EFORMAT, "temperature \"%s\": no part \"%.*s\"", key,
@@ -199,15 +198,16 @@ static void write_temperature(const struct fu_calibration *c, const struct io_ta
 {
 	io_jw_obj(w, "temperature");
 	for (size_t bits = 0; bits < (size_t)1 << task->parts; bits++) {
-		char key[IO_PARTS_MAX * (IO_NAME_SIZE + 1) + 1] = "";
+		struct as_buf key = { 0 };
 
 		for (size_t m = 0; m < task->parts; m++) {
 			if ((bits >> m & 1) != 0) {
-				strcat(key, key[0] != '\0' ? "+" : "");
-				strcat(key, task->part[m].name);
+				as_buf_printf(&key, "%s%s", key.len > 0 ? "+" : "",
+					      task->part[m].name);
 			}
 		}
-		io_jw_float(w, bits != 0 ? key : NONE, c->temperature[bits]);
+		io_jw_float(w, bits != 0 ? key.data : NONE, c->temperature[bits]);
+		as_buf_free(&key);
 	}
 	io_jw_end_obj(w);
 	io_jw_obj(w, "part_temperature");

@@ -137,7 +137,7 @@ static int bind_weights(struct fu_judge *j, const struct io_model *m, struct as_
 
 	for (size_t i = 0; i < j->task.parts; i++) {
 		dim[i] = j->source[i].frozen ? j->source[i].dim : 0;
-		bytes += FU_ROWS_MAX * j->source[i].dim * sizeof(float);
+		bytes += (size_t)FU_ROWS_MAX * j->source[i].dim * sizeof(float);
 	}
 	fu_model_init(&j->model, &j->params, &j->task, dim);
 	as_rng_seed(&rng, 0, 0);
@@ -260,6 +260,23 @@ static void join_pages(struct fu_judge *j, size_t part, const struct pages *p, s
 	*rows = (struct fu_rows){ .rows = merge.rows, .v = y };
 }
 
+/* Finite features can still be too large for float sums. */
+static int check_result(const struct fu_judge *j, const struct fu_act *a, struct as_err *e)
+{
+	for (size_t k = 0; k < j->model.c; k++) {
+		for (size_t m = 0; m < j->task.parts; m++) {
+			if (a->present[m] && !isfinite(a->late[m][k])) {
+				return as_fail(e, AS_ESHAPE, "part %s: features are too large",
+					       j->task.part[m].name);
+			}
+		}
+		if (!isfinite(a->logits[k])) {
+			return as_fail(e, AS_ESHAPE, "features are too large together");
+		}
+	}
+	return AS_OK;
+}
+
 static void read_class(const struct fu_judge *j, const struct fu_act *a, size_t pattern,
 		       struct fu_judgment *out)
 {
@@ -322,6 +339,7 @@ int fu_judge_case(struct fu_judge *j, const struct fu_page *page, size_t pages,
 		}
 	}
 	fu_model_fwd(&j->model, &s, rows, &a);
+	TRY(check_result(j, &a, e));
 	for (size_t m = 0; m < j->task.parts; m++) {
 		out->part[m].present = a.present[m];
 		out->part[m].weight = a.weight[m];

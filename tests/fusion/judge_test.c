@@ -290,6 +290,23 @@ Test(fusion_judge, features_that_do_not_fit_are_refused_by_part_and_page)
 	fu_judge_close(&c.j);
 }
 
+Test(fusion_judge, features_that_overflow_are_refused)
+{
+	struct draft d;
+	struct court c;
+	struct as_err e = { 0 };
+
+	draft(&d, IO_CLASS, 2);
+	open_court(&c, &d);
+	for (size_t i = 0; i < (size_t)6 * FIX_D; i++) {
+		c.v[0][i] = (i & 1) != 0 ? 3e38F : -3e38F;
+	}
+	fails(fu_judge_case(&c.j, c.page, 1, &c.out, &e), AS_ESHAPE,
+	      "part scan: features are too large");
+	cr_assert(zero(sz, c.j.mem.used));
+	fu_judge_close(&c.j);
+}
+
 Test(fusion_judge, two_labels_are_told_apart_by_the_threshold_of_the_positive_one)
 {
 	struct draft d;
