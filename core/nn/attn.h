@@ -5,36 +5,42 @@
 #include "core/nn/linear.h"
 #include "core/nn/step.h"
 
-#include <stdint.h>
-
 /* Dynamic multi-head self-attention over the n tokens of one case.  x, y [n, d]. */
 struct nn_attn {
-	size_t d, h, k;         /* width, heads, k = d / h */
-	struct nn_linear q, kk, v, o, gate;
-	bool gated;             /* false: plain multi-head attention, no gate weights */
+	size_t d, h, k; /* width, heads, k = d / h */
+	struct nn_linear q, kk, v, o;
+	struct nn_linear gate;  /* d -> d; no weights where gated is false */
+	bool gated;             /* false: plain multi-head attention */
 	float threshold;        /* tau: a head whose share is below is closed */
-	size_t window, globals; /* beyond `full` tokens: keys at most window / 2 away, and the
-				 * first `globals` tokens, which see everything */
-	size_t full;
+	size_t full;            /* up to here every token sees every other */
+	size_t window, globals; /* beyond: tokens see those at most window / 2 away and the first
+				 * `globals` tokens, which see everything */
 };
 
+/* What fwd leaves for bwd. */
 struct nn_attn_act {
 	size_t n;
-	float *xbar;             /* [d] */
-	float *gate;             /* [d] sigmoid */
-	float *share;            /* [h] mean gate of the head */
-	bool *open;              /* [h] */
-	size_t opened;           /* heads computed */
-	float *q, *k, *v, *z;    /* [n, d]; q before the gate, z before W_o */
-	float *a;                /* softmax rows, as attn.c lays them out; NULL in inference */
-	const float *x;          /* borrowed from fwd's caller until bwd */
+	const float *x;  /* [n, d], borrowed from fwd's caller until bwd */
+	float *xbar;     /* [d] */
+	float *gate;     /* [d] */
+	float *share;    /* [h] */
+	bool *open;      /* [h] */
+	size_t opened;   /* heads that are open */
+	float *q, *k, *v; /* [n, d] */
+	float *qg;       /* [n, d] gated queries */
+	float *av;       /* [n, d] A V */
+	float *z;        /* [n, d] share A V, what W_o sees */
+	float *a;        /* training: softmax rows, head by head, block by block */
+	size_t a_head;   /* floats of one head in a */
 };
 
+/* full 1024, window 256, globals 4. Without a gate the layer has no gate weights. */
 void nn_attn_init(struct nn_attn *l, struct nn_params *ps, const char *prefix, size_t d, size_t h,
 		  bool gated, float threshold);
+/* y is overwritten. With s->rng NULL closed heads are not computed. */
 void nn_attn_fwd(const struct nn_attn *l, const struct nn_step *s, struct nn_attn_act *a,
 		 const float *restrict x, float *restrict y, size_t n);
-/* Adds to dx, to the gradients, and gate_loss * sum of shares' gradient. */
+/* Adds to dx and the gradients, that of gate_loss * sum of shares included. After a training fwd. */
 void nn_attn_bwd(const struct nn_attn *l, const struct nn_step *s, const struct nn_attn_act *a,
 		 const float *restrict dy, float *restrict dx);
 

@@ -19,7 +19,7 @@ struct nn_bags {
 	const uint32_t *ids;
 };
 
-/* E starts normal with sd 1 / sqrt(d). */
+/* E starts normal with sd 0.5. */
 void nn_embed_init(struct nn_embed *l, struct nn_params *ps, const char *prefix, size_t rows,
 		   size_t d);
 void nn_embed_fwd(const struct nn_embed *l, const float *p, const struct nn_bags *x,

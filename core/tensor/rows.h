@@ -19,5 +19,9 @@ void tn_softmax_rows(float *x, size_t rows, size_t cols, size_t ld, float scale)
 /* dx = scale * a (da - sum(a da)) for each row, written over da. */
 void tn_softmax_rows_bwd(const float *restrict a, float *restrict da, size_t rows, size_t cols,
 			 size_t ld, float scale);
+/* GELU and its backward, within 2e-7 of the exact one: y = x Phi(x);  dx += dy (Phi(x) + x phi(x)).
+ * Hendrycks, Gimpel, "Gaussian Error Linear Units" (2016), arXiv:1606.08415, section 2. */
+void tn_gelu(const float *restrict x, float *restrict y, size_t n);
+void tn_gelu_bwd(const float *restrict x, const float *restrict dy, float *restrict dx, size_t n);
 
 #endif

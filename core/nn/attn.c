@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * attn.c - dynamic attention: a gate from the global context, known before anything else is.
+ *
+ *   forward    xbar = mean over tokens of x              g = sigma(W_g xbar + b_g)       [d]
+ *              s_h  = mean of g over the k channels of head h        its share
+ *              Q = x W_q'   K = x W_k'   V = x W_v'      Qg = Q g (per channel)
+ *              A_h = softmax(Qg_h K_h' / sqrt(k) + mask)
+ *              y = concat_h([s_h >= tau] s_h A_h V_h) W_o' + b_o
+ *
+ *   backward   dz = dy W_o                               ds_h = sum(dz_h A_h V_h) + lambda
+ *              dAV_h = s_h dz_h                          dA = dAV V'     dV += A' dAV
+ *              dS = A (dA - rowsum(A dA)) / sqrt(k)      dQg = dS K      dK += dS' Qg
+ *              dQ = dQg g                                dg = sum over tokens of dQg Q + ds_h / k
+ *              d(W_g xbar + b_g) = dg g (1 - g)          dx += dxbar / n, and through W_q, W_k, W_v
+ *
+ * The step [s_h >= tau] counts as 1 in the backward pass (straight-through: Bengio, Leonard,
+ * Courville 2013, arXiv:1308.3432), so closing is learned with the threshold used at inference.
+ * At inference a closed head's rows of W_q, W_k, W_v and columns of W_o, its scores and its sums
+ * are not computed. Attention: Vaswani et al. (2017), arXiv:1706.03762, section 3.2; window and
+ * global tokens: Beltagy, Peters, Cohan (2020), arXiv:2004.05150, section 3.1. */
+#include "core/nn/attn.h"
+
+#include "core/tensor/gemm.h"
+#include "core/tensor/rows.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { BLOCK = 128 }; /* query rows handled together beyond `full` */
+
+/* Query rows [i0, i1) see keys [0, near) and [j0, j1). */
+struct block {
+	size_t i0, i1;
+	size_t near, j0, j1;
+};
+
+static size_t keys(const struct block *b)
+{
+	return b->near + b->j1 - b->j0;
+}
+
+/* The block that starts at query row i0 of n. */
+static struct block block_at(const struct nn_attn *l, size_t i0, size_t n)
+{
+	const size_t half = l->window / 2;
+	struct block b = { .i0 = i0, .i1 = n, .j1 = n };
+
+	if (n <= l->full) {
+		return b;
+	}
+	if (i0 == 0) {
+		b.i1 = l->globals;
+		return b;
+	}
+	b.i1 = i0 + BLOCK < n ? i0 + BLOCK : n;
+	b.near = l->globals;
+	b.j0 = i0 > half + l->globals ? i0 - half : l->globals;
+	b.j1 = b.i1 + half < n ? b.i1 + half : n;
+	return b;
+}
+
+void nn_attn_init(struct nn_attn *l, struct nn_params *ps, const char *prefix, size_t d, size_t h,
+		  bool gated, float threshold)
+{
+	char name[NN_NAME_SIZE];
+	const char *part[] = { "q", "k", "v", "o" };
+	struct nn_linear *to[] = { &l->q, &l->kk, &l->v, &l->o };
+
+	assert(d % h == 0);
+	*l = (struct nn_attn){ .d = d,
+			       .h = h,
+			       .k = d / h,
+			       .gated = gated,
+			       .threshold = threshold,
+			       .full = 1024,
+			       .window = 256,
+			       .globals = 4 };
+	for (size_t i = 0; i < 4; i++) {
+		(void)snprintf(name, sizeof name, "%s.%s", prefix, part[i]);
+		nn_linear_init(to[i], ps, name, d, d, i == 3, 1.0F);
+	}
+	if (gated) { /* starts near sigma(2) = 0.88 for every channel */
+		l->gate.in = d;
+		l->gate.out = d;
+		(void)snprintf(name, sizeof name, "%s.gate", prefix);
+		l->gate.w = nn_param_add(ps, name, "w", d, d, NN_DECAY, NN_NORMAL, 0.02F);
+		l->gate.b = nn_param_add(ps, name, "b", 1, d, 0, NN_CONST, 2.0F);
+	}
+}
+
+static void open_heads(const struct nn_attn *l, const struct nn_step *s, struct nn_attn_act *a)
+{
+	const float inv = 1.0F / (float)a->n;
+
+	memset(a->xbar, 0, l->d * sizeof *a->xbar);
+	tn_sum_rows(a->xbar, a->x, a->n, l->d);
+	for (size_t j = 0; j < l->d; j++) {
+		a->xbar[j] *= inv;
+	}
+	nn_linear_fwd(&l->gate, s->p, a->xbar, a->gate, 1);
+	for (size_t j = 0; j < l->d; j++) {
+		a->gate[j] = 1.0F / (1.0F + expf(-a->gate[j]));
+	}
+	a->opened = 0;
+	for (size_t h = 0; h < l->h; h++) {
+		float sum = 0.0F;
+
+		for (size_t j = h * l->k; j < (h + 1) * l->k; j++) {
+			sum += a->gate[j];
+		}
+		a->share[h] = sum / (float)l->k;
+		a->open[h] = a->share[h] >= l->threshold;
+		a->opened += a->open[h];
+	}
+}
+
+static void open_all(const struct nn_attn *l, struct nn_attn_act *a)
+{
+	for (size_t h = 0; h < l->h; h++) {
+		a->share[h] = 1.0F;
+		a->open[h] = true;
+	}
+	a->opened = l->h;
+}
+
+/* y[:, c0:c1] = x W[c0:c1, :]' */
+static void project(const struct nn_linear *w, const struct nn_attn_act *a, const float *p,
+		    float *y, size_t c0, size_t c1)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		memset(y + i * w->out + c0, 0, (c1 - c0) * sizeof *y);
+	}
+	tn_gemm_nt((struct tn_mat){ y + c0, w->out }, (struct tn_cmat){ a->x, w->in },
+		   (struct tn_cmat){ p + w->w + c0 * w->in, w->in }, a->n, c1 - c0, w->in);
+}
+
+/* Scores of one head's block, softmax included: out [i1 - i0, keys]. */
+static void attend(const struct nn_attn *l, const struct nn_attn_act *a, size_t h,
+		   const struct block *b, float *out)
+{
+	const size_t at = h * l->k;
+	const size_t m = b->i1 - b->i0;
+	const size_t ld = keys(b);
+	const size_t half = l->window / 2;
+	const struct tn_cmat q = { a->qg + b->i0 * l->d + at, l->d };
+
+	memset(out, 0, m * ld * sizeof *out);
+	if (b->near > 0) {
+		tn_gemm_nt((struct tn_mat){ out, ld }, q, (struct tn_cmat){ a->k + at, l->d }, m,
+			   b->near, l->k);
+	}
+	tn_gemm_nt((struct tn_mat){ out + b->near, ld }, q,
+		   (struct tn_cmat){ a->k + b->j0 * l->d + at, l->d }, m, b->j1 - b->j0, l->k);
+	for (size_t i = b->i0; b->near > 0 && i < b->i1; i++) {
+		float *row = out + (i - b->i0) * ld + b->near;
+
+		for (size_t j = b->j0; j < b->j1; j++) {
+			if (j + half < i || j > i + half) {
+				row[j - b->j0] = -INFINITY;
+			}
+		}
+	}
+	tn_softmax_rows(out, m, ld, ld, 1.0F / sqrtf((float)l->k));
+}
+
+/* av_h += A V_h over the block's keys. */
+static void mix(const struct nn_attn *l, const struct nn_attn_act *a, size_t h,
+		const struct block *b, const float *soft)
+{
+	const size_t at = h * l->k;
+	const size_t ld = keys(b);
+	const struct tn_mat y = { a->av + b->i0 * l->d + at, l->d };
+
+	if (b->near > 0) {
+		tn_gemm_nn(y, (struct tn_cmat){ soft, ld }, (struct tn_cmat){ a->v + at, l->d },
+			   b->i1 - b->i0, l->k, b->near);
+	}
+	tn_gemm_nn(y, (struct tn_cmat){ soft + b->near, ld },
+		   (struct tn_cmat){ a->v + b->j0 * l->d + at, l->d }, b->i1 - b->i0, l->k,
+		   b->j1 - b->j0);
+}
+
+static void carve(const struct nn_attn *l, const struct nn_step *s, struct nn_attn_act *a)
+{
+	float **const matrix[] = { &a->q, &a->k, &a->v, &a->av, &a->z };
+	size_t most = 0;
+
+	a->xbar = as_alloc(s->mem, l->d, sizeof(float));
+	a->gate = as_alloc(s->mem, l->d, sizeof(float));
+	a->share = as_alloc(s->mem, l->h, sizeof(float));
+	a->open = as_alloc(s->mem, l->h, sizeof(bool));
+	for (size_t i = 0; i < sizeof matrix / sizeof *matrix; i++) {
+		*matrix[i] = as_alloc(s->mem, a->n * l->d, sizeof(float));
+	}
+	a->qg = l->gated ? as_alloc(s->mem, a->n * l->d, sizeof(float)) : a->q;
+	a->a_head = 0;
+	for (struct block b = block_at(l, 0, a->n);; b = block_at(l, b.i1, a->n)) {
+		const size_t size = (b.i1 - b.i0) * keys(&b);
+
+		a->a_head += size;
+		most = size > most ? size : most;
+		if (b.i1 == a->n) {
+			break;
+		}
+	}
+	if (s->rng == NULL) {
+		a->a_head = 0; /* one block's scratch serves all */
+		a->a = as_alloc(s->mem, most, sizeof(float));
+	} else {
+		a->a = as_alloc(s->mem, l->h * a->a_head, sizeof(float));
+	}
+}
+
+/* Q, K, V of the heads [h0, h1) and their outputs, scaled by their shares, into z. */
+static void run_heads(const struct nn_attn *l, const struct nn_step *s, struct nn_attn_act *a,
+		      size_t h0, size_t h1)
+{
+	const size_t c0 = h0 * l->k;
+	const size_t c1 = h1 * l->k;
+
+	project(&l->q, a, s->p, a->q, c0, c1);
+	project(&l->kk, a, s->p, a->k, c0, c1);
+	project(&l->v, a, s->p, a->v, c0, c1);
+	for (size_t i = 0; i < a->n; i++) {
+		for (size_t j = i * l->d + c0; l->gated && j < i * l->d + c1; j++) {
+			a->qg[j] = a->q[j] * a->gate[j - i * l->d]; /* Qg = Q g */
+		}
+		memset(a->av + i * l->d + c0, 0, (c1 - c0) * sizeof(float));
+	}
+	for (size_t h = h0; h < h1; h++) {
+		const float share = a->open[h] ? a->share[h] : 0.0F;
+		float *soft = a->a + h * a->a_head;
+
+		for (struct block b = block_at(l, 0, a->n);; b = block_at(l, b.i1, a->n)) {
+			attend(l, a, h, &b, soft);
+			mix(l, a, h, &b, soft);
+			soft += a->a_head == 0 ? 0 : (b.i1 - b.i0) * keys(&b);
+			if (b.i1 == a->n) {
+				break;
+			}
+		}
+		for (size_t i = 0; i < a->n; i++) {
+			for (size_t j = i * l->d + h * l->k; j < i * l->d + (h + 1) * l->k; j++) {
+				a->z[j] = share * a->av[j];
+			}
+		}
+	}
+}
+
+void nn_attn_fwd(const struct nn_attn *l, const struct nn_step *s, struct nn_attn_act *a,
+		 const float *restrict x, float *restrict y, size_t n)
+{
+	a->n = n;
+	a->x = x;
+	carve(l, s, a);
+	if (l->gated) {
+		open_heads(l, s, a);
+	} else {
+		open_all(l, a);
+	}
+	memset(y, 0, n * l->d * sizeof *y);
+	for (size_t h0 = 0, h1; h0 < l->h; h0 = h1) { /* runs of heads that are computed */
+		h1 = h0 + 1;
+		if (s->rng == NULL && !a->open[h0]) {
+			continue;
+		}
+		while (h1 < l->h && (s->rng != NULL || a->open[h1])) {
+			h1++;
+		}
+		run_heads(l, s, a, h0, h1);
+		tn_gemm_nt((struct tn_mat){ y, l->d }, (struct tn_cmat){ a->z + h0 * l->k, l->d },
+			   (struct tn_cmat){ s->p + l->o.w + h0 * l->k, l->d }, n, l->d,
+			   (h1 - h0) * l->k); /* y += z W_o' over the run's columns */
+	}
+	tn_add_rows(y, s->p + l->o.b, n, l->d);
+}
+
+/* Gradients of one head's block: dqg, dk, dv are added to. */
+static void block_bwd(const struct nn_attn *l, const struct nn_attn_act *a, size_t h,
+		      const struct block *b, const float *soft, const float *const dav,
+		      float *const d[3], float *scratch)
+{
+	const size_t at = h * l->k;
+	const size_t m = b->i1 - b->i0;
+	const size_t ld = keys(b);
+	const struct tn_cmat dy = { dav + b->i0 * l->d + at, l->d };
+	const struct tn_cmat qg = { a->qg + b->i0 * l->d + at, l->d };
+	const struct tn_mat dq = { d[0] + b->i0 * l->d + at, l->d };
+	const size_t from[] = { 0, b->j0 };
+	const size_t count[] = { b->near, b->j1 - b->j0 };
+	const size_t col[] = { 0, b->near };
+
+	memset(scratch, 0, m * ld * sizeof *scratch);
+	for (size_t i = 0; i < 2; i++) {
+		const size_t row = from[i] * l->d + at;
+
+		if (count[i] == 0) {
+			continue;
+		}
+		tn_gemm_nt((struct tn_mat){ scratch + col[i], ld }, dy,
+			   (struct tn_cmat){ a->v + row, l->d }, m, count[i], l->k); /* dA */
+		tn_gemm_tn((struct tn_mat){ d[2] + row, l->d },
+			   (struct tn_cmat){ soft + col[i], ld }, dy, count[i], l->k, m); /* dV */
+	}
+	tn_softmax_rows_bwd(soft, scratch, m, ld, ld, 1.0F / sqrtf((float)l->k)); /* dS */
+	for (size_t i = 0; i < 2; i++) {
+		const size_t row = from[i] * l->d + at;
+		const struct tn_cmat ds = { scratch + col[i], ld };
+
+		if (count[i] == 0) {
+			continue;
+		}
+		tn_gemm_nn(dq, ds, (struct tn_cmat){ a->k + row, l->d }, m, l->k, count[i]);
+		tn_gemm_tn((struct tn_mat){ d[1] + row, l->d }, ds, qg, count[i], l->k, m);
+	}
+}
+
+/* From dz to dav in place; returns the head's ds. */
+static float share_bwd(const struct nn_attn *l, const struct nn_attn_act *a, size_t h, float *dz)
+{
+	float ds = 0.0F;
+
+	for (size_t i = 0; i < a->n; i++) {
+		float *row = dz + i * l->d + h * l->k;
+
+		ds += tn_dot(row, a->av + i * l->d + h * l->k, l->k);
+		for (size_t j = 0; j < l->k; j++) {
+			row[j] *= a->share[h];
+		}
+	}
+	return ds;
+}
+
+/* dqg becomes dq in place; the gate's weights and xbar get their gradients. */
+static void gate_bwd(const struct nn_attn *l, const struct nn_step *s, const struct nn_attn_act *a,
+		     const float *ds, float *dqg, float *dx)
+{
+	float *dg = as_alloc(s->mem, l->d, sizeof *dg);
+	float *dxbar = as_zalloc(s->mem, l->d, sizeof *dxbar);
+
+	for (size_t j = 0; j < l->d; j++) {
+		dg[j] = (ds[j / l->k] + s->gate_loss) / (float)l->k;
+	}
+	for (size_t i = 0; i < a->n; i++) {
+		for (size_t j = 0; j < l->d; j++) {
+			dg[j] += dqg[i * l->d + j] * a->q[i * l->d + j];
+			dqg[i * l->d + j] *= a->gate[j];
+		}
+	}
+	for (size_t j = 0; j < l->d; j++) {
+		dg[j] *= a->gate[j] * (1.0F - a->gate[j]);
+		dxbar[j] = 0.0F;
+	}
+	nn_linear_bwd(&l->gate, s->p, s->g, a->xbar, dg, dxbar, 1);
+	for (size_t i = 0; i < a->n; i++) {
+		tn_axpy(dx + i * l->d, 1.0F / (float)a->n, dxbar, l->d);
+	}
+}
+
+void nn_attn_bwd(const struct nn_attn *l, const struct nn_step *s, const struct nn_attn_act *a,
+		 const float *restrict dy, float *restrict dx)
+{
+	const size_t mark = s->mem->used;
+	const size_t size = a->n * l->d;
+	float *dz = as_zalloc(s->mem, size, sizeof *dz);
+	float *const d[] = { as_zalloc(s->mem, size, sizeof *dz),
+			     as_zalloc(s->mem, size, sizeof *dz),
+			     as_zalloc(s->mem, size, sizeof *dz) }; /* dQg, dK, dV */
+	float *ds = as_alloc(s->mem, l->h, sizeof *ds);
+	float *scratch = as_alloc(s->mem, a->a_head, sizeof *scratch);
+
+	nn_linear_bwd(&l->o, s->p, s->g, a->z, dy, dz, a->n); /* dz = dy W_o */
+	for (size_t h = 0; h < l->h; h++) {
+		const float *soft = a->a + h * a->a_head;
+
+		ds[h] = share_bwd(l, a, h, dz);
+		for (struct block b = block_at(l, 0, a->n);; b = block_at(l, b.i1, a->n)) {
+			block_bwd(l, a, h, &b, soft, dz, d, scratch);
+			soft += (b.i1 - b.i0) * keys(&b);
+			if (b.i1 == a->n) {
+				break;
+			}
+		}
+	}
+	if (l->gated) {
+		gate_bwd(l, s, a, ds, d[0], dx);
+	}
+	nn_linear_bwd(&l->q, s->p, s->g, a->x, d[0], dx, a->n);
+	nn_linear_bwd(&l->kk, s->p, s->g, a->x, d[1], dx, a->n);
+	nn_linear_bwd(&l->v, s->p, s->g, a->x, d[2], dx, a->n);
+	as_arena_reset(s->mem, mark);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * block.c - one attention block, normed before each half.
+ *
+ *   forward    x += drop(Attn(norm1(x)))
+ *              x += drop(GELU(norm2(x) W_up' + b) W_down' + b)
+ *
+ *   backward   each line read upwards; the residual passes dx through unchanged.
+ *
+ * Xiong et al., "On Layer Normalization in the Transformer Architecture" (2020), arXiv:2002.04745,
+ * figure 1 (b). */
+#include "core/nn/block.h"
+
+#include "core/nn/drop.h"
+#include "core/tensor/rows.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void nn_block_init(struct nn_block *b, struct nn_params *ps, const char *prefix, size_t d,
+		   size_t heads, size_t mlp, bool gated, float threshold)
+{
+	char name[NN_NAME_SIZE];
+
+	(void)snprintf(name, sizeof name, "%s.norm1", prefix);
+	nn_norm_init(&b->norm1, ps, name, d);
+	(void)snprintf(name, sizeof name, "%s.attn", prefix);
+	nn_attn_init(&b->attn, ps, name, d, heads, gated, threshold);
+	(void)snprintf(name, sizeof name, "%s.norm2", prefix);
+	nn_norm_init(&b->norm2, ps, name, d);
+	(void)snprintf(name, sizeof name, "%s.up", prefix);
+	nn_linear_init(&b->up, ps, name, d, mlp * d, true, 1.0F);
+	(void)snprintf(name, sizeof name, "%s.down", prefix);
+	nn_linear_init(&b->down, ps, name, mlp * d, d, true, 1.0F);
+}
+
+void nn_block_fwd(const struct nn_block *b, const struct nn_step *s, struct nn_block_act *a,
+		  float *x, size_t n)
+{
+	const size_t d = b->norm1.d;
+	float *y = as_alloc(s->mem, n * d, sizeof *y);
+
+	a->n = n;
+	a->x1 = as_alloc(s->mem, n * d, sizeof *a->x1);
+	a->x2 = as_alloc(s->mem, n * d, sizeof *a->x2);
+	a->h = as_alloc(s->mem, n * b->up.out, sizeof *a->h);
+	a->a = as_alloc(s->mem, n * b->up.out, sizeof *a->a);
+
+	nn_norm_fwd(&b->norm1, s->p, &a->norm1, s->mem, x, a->x1, n);
+	nn_attn_fwd(&b->attn, s, &a->attn, a->x1, y, n);
+	a->keep1 = nn_drop_fwd(s, y, n * d);
+	tn_axpy(x, 1.0F, y, n * d);
+
+	nn_norm_fwd(&b->norm2, s->p, &a->norm2, s->mem, x, a->x2, n);
+	nn_linear_fwd(&b->up, s->p, a->x2, a->h, n);
+	tn_gelu(a->h, a->a, n * b->up.out);
+	nn_linear_fwd(&b->down, s->p, a->a, y, n);
+	a->keep2 = nn_drop_fwd(s, y, n * d);
+	tn_axpy(x, 1.0F, y, n * d);
+}
+
+void nn_block_bwd(const struct nn_block *b, const struct nn_step *s, const struct nn_block_act *a,
+		  float *dx)
+{
+	const size_t mark = s->mem->used;
+	const size_t size = a->n * b->norm1.d;
+	const size_t wide = a->n * b->up.out;
+	float *dy = as_alloc(s->mem, size, sizeof *dy);
+	float *dn = as_zalloc(s->mem, size, sizeof *dn);
+	float *da = as_zalloc(s->mem, wide, sizeof *da);
+	float *dh = as_zalloc(s->mem, wide, sizeof *dh);
+
+	memcpy(dy, dx, size * sizeof *dy);
+	nn_drop_bwd(a->keep2, dy, size);
+	nn_linear_bwd(&b->down, s->p, s->g, a->a, dy, da, a->n);
+	tn_gelu_bwd(a->h, da, dh, wide);
+	nn_linear_bwd(&b->up, s->p, s->g, a->x2, dh, dn, a->n);
+	nn_norm_bwd(&b->norm2, s->p, s->g, &a->norm2, dn, dx, a->n);
+
+	memcpy(dy, dx, size * sizeof *dy);
+	memset(dn, 0, size * sizeof *dn);
+	nn_drop_bwd(a->keep1, dy, size);
+	nn_attn_bwd(&b->attn, s, &a->attn, dy, dn);
+	nn_norm_bwd(&b->norm1, s->p, s->g, &a->norm1, dn, dx, a->n);
+	as_arena_reset(s->mem, mark);
+}

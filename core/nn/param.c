@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/nn/param.h"
+
+#include "core/base/buf.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t nn_param_add(struct nn_params *ps, const char *prefix, const char *name, size_t rows,
+		    size_t cols, unsigned flags, enum nn_start start, float scale)
+{
+	struct nn_param *p;
+	int n;
+
+	assert(ps->v == NULL && rows > 0 && cols > 0);
+	if (ps->n == ps->cap) {
+		ps->cap = ps->cap == 0 ? 64 : ps->cap * 2;
+		ps->p = as_realloc(ps->p, ps->cap, sizeof *ps->p);
+	}
+	p = &ps->p[ps->n++];
+	*p = (struct nn_param){ .at = ps->size,
+				.rows = rows,
+				.cols = cols,
+				.flags = flags,
+				.start = start,
+				.scale = scale };
+	n = snprintf(p->name, sizeof p->name, "%s%s%s", prefix, *prefix == '\0' ? "" : ".", name);
+	assert(n > 0 && (size_t)n < sizeof p->name);
+	ps->size += rows * cols;
+	return p->at;
+}
+
+static void start_one(const struct nn_param *p, float *v, struct as_rng *rng)
+{
+	for (size_t i = 0; i < p->rows * p->cols; i++) {
+		switch (p->start) {
+		case NN_ZERO: v[i] = 0.0F; break;
+		case NN_ONE: v[i] = 1.0F; break;
+		case NN_CONST: v[i] = p->scale; break;
+		case NN_NORMAL: v[i] = p->scale * as_rng_normal(rng); break;
+		}
+	}
+}
+
+void nn_params_start(struct nn_params *ps, struct as_rng *rng)
+{
+	assert(ps->v == NULL && ps->size > 0);
+	ps->v = aligned_alloc(64, (ps->size * sizeof *ps->v + 63) / 64 * 64);
+	if (ps->v == NULL) {
+		abort();
+	}
+	for (size_t i = 0; i < ps->n; i++) {
+		start_one(&ps->p[i], ps->v + ps->p[i].at, rng);
+	}
+}
+
+void nn_params_free(struct nn_params *ps)
+{
+	free(ps->p);
+	free(ps->v);
+	*ps = (struct nn_params){ 0 };
+}
+
+const struct nn_param *nn_param_find(const struct nn_params *ps, const char *name)
+{
+	for (size_t i = 0; i < ps->n; i++) {
+		if (strcmp(ps->p[i].name, name) == 0) {
+			return &ps->p[i];
+		}
+	}
+	return NULL;
+}
