@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cmd_inspect.c - assay inspect FILE.safetensors: what a model file holds. Any safetensors file
+ * will do; what assay's own metadata says is shown where it is there. */
+#include "tools/assay/cmd_inspect.h"
+#include "core/io/model.h"
+#include "core/io/task.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: assay inspect FILE.safetensors [--json]\n"
+    "Digest, task, parts, labels, weights, calibration and training record of a model;\n"
+    "digest, tensors and metadata of any other safetensors file.\n"
+    "  --json   one JSON object instead of text\n"
+    "Exit: 0, 65 where the file is not what it says, 66 where it cannot be read.\n";
+
+/* Numbers in a tensor. */
+static size_t count(const struct io_tensor *t)
+{
+	size_t n = 1;
+
+	for (size_t d = 0; d < t->dims; d++) {
+		n *= t->shape[d];
+	}
+	return n;
+}
+
+static size_t count_all(const struct io_model *m, size_t *bytes)
+{
+	size_t n = 0;
+
+	*bytes = 0;
+	for (size_t i = 0; i < m->tensors; i++) {
+		n += count(&m->tensor[i]);
+		*bytes += m->tensor[i].size;
+	}
+	return n;
+}
+
+static void print_tensors(const struct io_model *m)
+{
+	size_t wide = 6;
+
+	for (size_t i = 0; i < m->tensors; i++) {
+		const size_t n = strlen(m->tensor[i].name);
+
+		wide = n > wide ? n : wide;
+	}
+	wide = wide > 64 ? 64 : wide;
+	printf("\n%-*s  %-5s %12s  %s\n", (int)wide, "tensor", "type", "weights", "shape");
+	for (size_t i = 0; i < m->tensors; i++) {
+		const struct io_tensor *t = &m->tensor[i];
+
+		printf("%-*s  %-5s %12zu  [", (int)wide, t->name, t->dtype, count(t));
+		for (size_t d = 0; d < t->dims; d++) {
+			printf("%s%zu", d > 0 ? ", " : "", t->shape[d]);
+		}
+		printf("]\n");
+	}
+}
+
+static void print_part(const struct io_part_spec *p)
+{
+	printf("%-10s%s: %s%s, %s", "part", p->name, p->modality, p->sheet ? " sheet" : "",
+	       p->columns == 1 ? "column" : "columns");
+	for (size_t i = 0; i < p->columns; i++) {
+		printf("%s %s", i > 0 ? "," : "", p->column[i].name);
+	}
+	if (p->repeat > 1) {
+		printf(" (up to %u pages)", p->repeat);
+	}
+	printf("\n");
+}
+
+static void print_task(const struct io_task *t)
+{
+	printf("%-10s%s: %s, target %s\n", "task", t->name, io_kind_name(t->kind), t->target);
+	if (t->labels > 0) {
+		printf("%-10s", "labels");
+		for (size_t k = 0; k < t->labels; k++) {
+			printf("%s%s", k > 0 ? ", " : "", t->label[k]);
+		}
+		printf("%s\n", t->kind == IO_CLASS && t->labels == 2 ? " (positive)" : "");
+	}
+	for (size_t p = 0; p < t->parts; p++) {
+		print_part(&t->part[p]);
+	}
+	printf("%-10s%u wide, %u heads, %s attention; text %u words in %u rows, image %u px%s\n",
+	       "sizes", t->hyper.width, t->hyper.heads, t->hyper.gates ? "dynamic" : "plain",
+	       t->hyper.text_words, t->hyper.text_buckets, t->hyper.image_size,
+	       t->hyper.image_colour ? " in colour" : "");
+}
+
+static void print_value(const char *key, const struct json_t *v, int depth);
+
+static void print_list(const char *key, const struct json_t *v, int depth)
+{
+	enum { SHOWN = 12 };
+	const size_t n = io_json_len(v);
+
+	printf("%*s%s ", 2 * depth, "", key);
+	for (size_t i = 0; i < n && i < SHOWN; i++) {
+		const struct json_t *item = io_json_at(v, i);
+		const char *s = io_json_str(item);
+
+		if (io_json_is_obj(item) || io_json_is_arr(item)) {
+			printf("%s[%zu]", i > 0 ? " " : "", io_json_len(item));
+		} else if (s != NULL) {
+			printf("%s%s", i > 0 ? ", " : "", s);
+		} else {
+			printf("%s%.6g", i > 0 ? " " : "", io_json_num(item, 0));
+		}
+	}
+	printf("%s\n", n > SHOWN ? " ..." : "");
+}
+
+static void print_object(const struct json_t *o, int depth)
+{
+	void *it = NULL;
+	const char *key;
+	struct json_t *v;
+
+	while (io_json_next(o, &it, &key, &v)) {
+		if (io_json_find_bool(o, key, false)) {
+			printf("%*s%s yes\n", 2 * depth, "", key);
+		} else {
+			print_value(key, v, depth);
+		}
+	}
+}
+
+static void print_value(const char *key, const struct json_t *v, int depth)
+{
+	const char *s = io_json_str(v);
+
+	if (io_json_is_obj(v)) {
+		printf("%*s%s\n", 2 * depth, "", key);
+		print_object(v, depth + 1);
+	} else if (io_json_is_arr(v)) {
+		print_list(key, v, depth);
+	} else if (s != NULL) {
+		printf("%*s%s %s\n", 2 * depth, "", key, s);
+	} else {
+		printf("%*s%s %.9g\n", 2 * depth, "", key, io_json_num(v, 0));
+	}
+}
+
+/* One metadata entry: an object where it holds one, else its text. */
+static void print_meta(const struct io_model *m, const char *key, const char *text)
+{
+	struct json_t *doc = NULL;
+	struct as_err e;
+
+	printf("\n%s\n", key);
+	if (io_model_meta(m, key, &doc, &e) == AS_OK) {
+		print_object(doc, 1);
+	} else {
+		printf("  %.400s%s\n", text ? text : "", text && strlen(text) > 400 ? " ..." : "");
+	}
+	io_json_free(doc);
+}
+
+static void print_metadata(const struct io_model *m, bool ours)
+{
+	void *it = NULL;
+	const char *key;
+	struct json_t *v;
+
+	while (m->meta != NULL && io_json_next(m->meta, &it, &key, &v)) {
+		if (!ours || (strcmp(key, "task") != 0 && strcmp(key, "format") != 0)) {
+			print_meta(m, key, io_json_str(v));
+		}
+	}
+}
+
+/* Whether the file is one of assay's models; then t is its task. */
+static int read_task(const struct io_model *m, struct io_task *t, bool *ours, struct as_err *e)
+{
+	const char *format = io_json_find_str(m->meta, "format", "");
+	struct json_t *doc = NULL;
+	int rc = AS_OK;
+
+	*ours = strncmp(format, "assay-model-", 12) == 0;
+	if (!*ours) {
+		return AS_OK;
+	}
+	if (strcmp(format, "assay-model-1") != 0) {
+		return as_fail(e, AS_EFORMAT, "%s: format %.40s is not known; want assay-model-1",
+			       m->path, format);
+	}
+	TRY(io_model_meta(m, "task", &doc, e));
+	rc = io_task_parse(t, doc, e);
+	if (rc != AS_OK) {
+		rc = as_wrap(e, "%s", m->path);
+	}
+out:
+	io_json_free(doc);
+	return rc;
+}
+
+static void print_text(const struct io_model *m, const struct io_task *t, bool ours)
+{
+	size_t bytes;
+	const size_t weights = count_all(m, &bytes);
+
+	printf("%-10s%s\n", "file", m->path);
+	printf("%-10s%s\n", "sha256", m->sha256);
+	printf("%-10s%zu in %zu tensors, %zu bytes\n", "weights", weights, m->tensors, bytes);
+	if (ours) {
+		print_task(t);
+	}
+	print_metadata(m, ours);
+	print_tensors(m);
+}
+
+static void write_meta(const struct io_model *m, struct io_jw *w)
+{
+	void *it = NULL;
+	const char *key;
+	struct json_t *v;
+
+	io_jw_obj(w, "metadata");
+	while (m->meta != NULL && io_json_next(m->meta, &it, &key, &v)) {
+		struct json_t *doc = NULL;
+		struct as_err e;
+
+		if (io_model_meta(m, key, &doc, &e) == AS_OK) {
+			io_jw_raw(w, key, io_json_str(v));
+		} else {
+			io_jw_str(w, key, io_json_str(v));
+		}
+		io_json_free(doc);
+	}
+	io_jw_end_obj(w);
+}
+
+static void print_json(const struct io_model *m)
+{
+	struct as_buf out = { 0 };
+	struct io_jw w = { .b = &out };
+	size_t bytes;
+
+	io_jw_obj(&w, NULL);
+	io_jw_str(&w, "file", m->path);
+	io_jw_str(&w, "sha256", m->sha256);
+	io_jw_u64(&w, "weights", count_all(m, &bytes));
+	io_jw_u64(&w, "bytes", bytes);
+	write_meta(m, &w);
+	io_jw_arr(&w, "tensors");
+	for (size_t i = 0; i < m->tensors; i++) {
+		const struct io_tensor *t = &m->tensor[i];
+
+		io_jw_obj(&w, NULL);
+		io_jw_str(&w, "name", t->name);
+		io_jw_str(&w, "dtype", t->dtype);
+		io_jw_arr(&w, "shape");
+		for (size_t d = 0; d < t->dims; d++) {
+			io_jw_u64(&w, NULL, t->shape[d]);
+		}
+		io_jw_end_arr(&w);
+		io_jw_u64(&w, "weights", count(t));
+		io_jw_end_obj(&w);
+	}
+	io_jw_end_arr(&w);
+	io_jw_end_obj(&w);
+	puts(out.data);
+	as_buf_free(&out);
+}
+
+static int inspect(const char *path, bool json, struct as_err *e)
+{
+	struct io_model m = { 0 };
+	struct io_task t = { 0 };
+	bool ours = false;
+	int rc;
+
+	TRY(io_model_open(&m, path, e));
+	TRY(read_task(&m, &t, &ours, e));
+	if (json) {
+		print_json(&m);
+	} else {
+		print_text(&m, &t, ours);
+	}
+out:
+	io_task_free(&t);
+	io_model_close(&m);
+	return rc;
+}
+
+int cmd_inspect(int argc, char **argv)
+{
+	static const struct option known[] = { { "json", no_argument, NULL, 'j' },
+					       { "help", no_argument, NULL, 'h' },
+					       { NULL, 0, NULL, 0 } };
+	bool json = false;
+	struct as_err e;
+	int rc;
+	int c;
+
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		if (c == 'h') {
+			(void)fputs(usage, stdout);
+			return 0;
+		}
+		if (c != 'j') {
+			return as_exit_code(AS_EUSAGE);
+		}
+		json = true;
+	}
+	if (optind + 1 == argc) {
+		rc = inspect(argv[optind], json, &e);
+	} else {
+		rc = as_fail(&e, AS_EUSAGE, "want one file; see assay inspect --help");
+	}
+	if (rc != AS_OK) {
+		(void)fprintf(stderr, "assay inspect: %s\n", e.msg);
+	}
+	return as_exit_code(rc);
+}
