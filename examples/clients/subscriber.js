@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// node subscriber.js STREAM [AFTER] [FRONT]: prints each judgment with a number above AFTER once.
+const zmq = require("zeromq");
+const [stream, after, address] = process.argv.slice(2);
+let last = Number(after || 0); // the highest number printed
+const front = new zmq.Dealer({ receiveTimeout: 5000 }); // ms
+front.connect(address || `ipc://${process.env.ASSAY_RUNTIME}/front`);
+const send = (verb, body) => front.send(["assay1", verb, JSON.stringify(body)]);
+
+function show(body, data) {
+  if (data.seq !== last + 1) return; // lower: printed before; higher: a gap, the replay closes it
+  console.log(body.toString());
+  last += 1;
+}
+
+async function replay() {
+  for (let end = last + 1; last < end; ) {
+    await send("REPLAY", { stream, after: last, credit: 100 });
+    for (let verb = "JUDGMENT", body; verb === "JUDGMENT"; ) {
+      [, verb, body] = (await front.receive()).map(String);
+      if (verb === "JUDGMENT") show(body, JSON.parse(body).data);
+      else if (verb === "END") end = JSON.parse(body).last;
+      else throw new Error(`${verb}: ${body}`);
+    }
+  }
+}
+
+(async () => {
+  await send("HELLO", {});
+  const feed = new zmq.Subscriber();
+  feed.subscribe(stream + "/"); // before the replay, so that nothing falls between the two
+  feed.connect(JSON.parse((await front.receive())[2]).feed);
+  await replay();
+  for await (const [, body] of feed) {
+    const { data } = JSON.parse(body); // of a judgment: seq; of a tick: last
+    if (data.seq === last + 1) show(body, data);
+    else if ((data.seq ?? data.last) > last) await replay().catch(() => {}); // or at the next tick
+  }
+})();
