@@ -12,6 +12,9 @@ enum {
 	MEM_BASE = 64 << 20, /* bytes reserved for one pass: 8 parts, 64 rows, width 1024 */
 };
 
+/* Beyond it squares and sums of features leave float's range. */
+static const float FEATURE_MAX = 1e9F;
+
 static int copy_name(const struct json_t *obj, const char *key, char out[IO_NAME_SIZE],
 		     struct as_err *e)
 {
@@ -195,10 +198,11 @@ static int check_page(const struct fu_judge *j, const struct fu_page *p, struct 
 		return as_fail(e, AS_ESHAPE, "part %s page %u: no rows", spec->name, p->page);
 	}
 	for (size_t i = 0; i < (size_t)p->rows * p->dim; i++) {
-		if (!isfinite(p->v[i])) {
-			return as_fail(e, AS_ESHAPE,
-				       "part %s page %u: row %zu column %zu is not a finite number",
-				       spec->name, p->page, i / p->dim, i % p->dim);
+		if (!(fabsf(p->v[i]) <= FEATURE_MAX)) {
+			return as_fail(
+			    e, AS_ESHAPE,
+			    "part %s page %u: row %zu column %zu is not a number within %g",
+			    spec->name, p->page, i / p->dim, i % p->dim, (double)FEATURE_MAX);
 		}
 	}
 	return AS_OK;
@@ -260,18 +264,19 @@ static void join_pages(struct fu_judge *j, size_t part, const struct pages *p, s
 	*rows = (struct fu_rows){ .rows = merge.rows, .v = y };
 }
 
-/* Finite features can still be too large for float sums. */
+/* Weights in the file are finite, but their products need not be. */
 static int check_result(const struct fu_judge *j, const struct fu_act *a, struct as_err *e)
 {
 	for (size_t k = 0; k < j->model.c; k++) {
 		for (size_t m = 0; m < j->task.parts; m++) {
 			if (a->present[m] && !isfinite(a->late[m][k])) {
-				return as_fail(e, AS_ESHAPE, "part %s: features are too large",
+				return as_fail(e, AS_ESHAPE,
+					       "part %s: its judgment is not a finite number",
 					       j->task.part[m].name);
 			}
 		}
 		if (!isfinite(a->logits[k])) {
-			return as_fail(e, AS_ESHAPE, "features are too large together");
+			return as_fail(e, AS_ESHAPE, "the judgment is not a finite number");
 		}
 	}
 	return AS_OK;

@@ -73,8 +73,8 @@ struct fu_judgment {
 /* Judges one case; the pages of a part may come in any order and are joined in page order, above
  * FU_ROWS_MAX rows neighbours are averaged. No pages at all is a case of its own: the base.
  * AS_ESHAPE names part and page where features do not fit the model: unknown part, page beyond
- * the task's `repeat` or given twice, other dim, no rows, NaN or infinity, or
- * numbers so large that the sums overflow. */
+ * the task's `repeat` or given twice, other dim, no rows, NaN, infinity or
+ * numbers beyond 1e9; and where the weights make a judgment overflow. */
 int fu_judge_case(struct fu_judge *j, const struct fu_page *page, size_t pages,
 		  struct fu_judgment *out, struct as_err *e) AS_CHECKED;
 

@@ -282,15 +282,17 @@ Test(fusion_judge, features_that_do_not_fit_are_refused_by_part_and_page)
 	c.page[3] = keep;
 	c.v[3][9] = NAN;
 	fails(fu_judge_case(&c.j, c.page, 4, &c.out, &e), AS_ESHAPE,
-	      "part series page 2: row 1 column 4 is not a finite number");
+	      "part series page 2: row 1 column 4 is not a number within 1e+09");
 	c.v[3][9] = -INFINITY;
-	fails(fu_judge_case(&c.j, c.page, 4, &c.out, &e), AS_ESHAPE, "not a finite number");
+	fails(fu_judge_case(&c.j, c.page, 4, &c.out, &e), AS_ESHAPE, "not a number within");
+	c.v[3][9] = 2e9F;
+	fails(fu_judge_case(&c.j, c.page, 4, &c.out, &e), AS_ESHAPE, "not a number within");
 	c.v[3][9] = 0.0F;
 	judge(&c, 4);
 	fu_judge_close(&c.j);
 }
 
-Test(fusion_judge, features_that_overflow_are_refused)
+Test(fusion_judge, weights_that_overflow_are_an_error_not_a_judgment)
 {
 	struct draft d;
 	struct court c;
@@ -298,11 +300,15 @@ Test(fusion_judge, features_that_overflow_are_refused)
 
 	draft(&d, IO_CLASS, 2);
 	open_court(&c, &d);
-	for (size_t i = 0; i < (size_t)6 * FIX_D; i++) {
-		c.v[0][i] = (i & 1) != 0 ? 3e38F : -3e38F;
+	for (size_t i = 0; i < FIX_D; i++) {
+		c.j.params.v[c.j.model.late[0].w + i] = 3e38F;
 	}
-	fails(fu_judge_case(&c.j, c.page, 1, &c.out, &e), AS_ESHAPE,
-	      "part scan: features are too large");
+	c.j.params.v[c.j.model.late[0].b] = 3e38F;
+	for (size_t i = 0; i < FIX_D; i++) {
+		c.j.params.v[c.j.model.project[0].b + i] = 1e3F;
+	}
+	fails(fu_judge_case(&c.j, c.page, 4, &c.out, &e), AS_ESHAPE,
+	      "part scan: its judgment is not a finite number");
 	cr_assert(zero(sz, c.j.mem.used));
 	fu_judge_close(&c.j);
 }
