@@ -37,6 +37,13 @@ Test(fusion_conflict, two_sure_parts_against_one_among_three_labels)
 	cr_assert(epsilon_eq(dbl, fu_conflict_class(p, 3, 3), 0.918296 / 1.584963, 1e-6));
 }
 
+Test(fusion_conflict, two_sure_parts_conflict_fully_however_many_labels_there_are)
+{
+	static const float p[] = { 1, 0, 0, 0, 0, 1 };
+
+	cr_assert(epsilon_eq(dbl, fu_conflict_class(p, 2, 3), 1.0, 1e-9));
+}
+
 Test(fusion_conflict, multi_is_the_mean_over_labels)
 {
 	/* the first label in full conflict, the second in none */

@@ -236,6 +236,27 @@ Test(fusion_judge, the_temperature_is_that_of_the_parts_present)
 	fu_judge_close(&c.j);
 }
 
+Test(fusion_judge, each_part_has_a_temperature_of_its_own_and_conflict_follows_it)
+{
+	struct draft d;
+	struct court c;
+	struct fu_judgment plain;
+	const struct fu_part_judgment *p = &c.out.part[1];
+
+	draft(&d, IO_CLASS, 2);
+	open_court(&c, &d);
+	judge(&c, 4);
+	plain = c.out;
+	c.j.calibration.part_temperature[1] = 2.0F;
+	judge(&c, 4);
+	cr_assert(epsilon_eq(dbl, 2.0 * log((double)p->p[1] / (double)p->p[0]),
+			     log((double)plain.part[1].p[1] / (double)plain.part[1].p[0]), 1e-4));
+	cr_assert(eq(flt, c.out.part[0].p[1], plain.part[0].p[1]));
+	cr_assert(eq(flt, c.out.p[1], plain.p[1]));
+	cr_assert(ne(dbl, c.out.conflict, plain.conflict));
+	fu_judge_close(&c.j);
+}
+
 Test(fusion_judge, a_case_without_parts_is_judged_from_the_base)
 {
 	struct draft d;
@@ -376,6 +397,11 @@ Test(fusion_judge, multi_names_every_label_from_its_threshold_up)
 	same(io_json_str(io_json_at(label, 1)), "malignant");
 	cr_assert(eq(dbl, io_json_find_num(io_json_find(doc, "thresholds"), "benign", -1), 1.0));
 	cr_assert(eq(dbl, io_json_find_num(doc, "probability", -1), -1.0));
+	io_json_free(doc);
+	c.j.calibration.threshold[1] = c.out.p[1];
+	judge(&c, 4);
+	doc = written(&c);
+	cr_assert(eq(sz, io_json_len(io_json_find(doc, "label")), 3));
 	io_json_free(doc);
 	fu_judge_close(&c.j);
 }

@@ -69,6 +69,41 @@ Test(fusion_model, gradients_are_those_of_the_loss_with_dropout)
 	check_gradients(IO_CLASS, 7, 0.4F);
 }
 
+Test(fusion_model, the_backward_pass_adds_to_what_is_there)
+{
+	struct fix_net n;
+	float *once;
+
+	fix_net_init(&n, IO_CLASS, 7);
+	once = as_calloc(n.ps.size, sizeof *once);
+	fix_net_bwd(&n);
+	memcpy(once, n.g, n.ps.size * sizeof *once);
+	fix_net_bwd(&n);
+	for (size_t i = 0; i < n.ps.size; i++) {
+		cr_assert(epsilon_eq(flt, n.g[i], 2.0F * once[i], 1e-4F), "weight %zu", i);
+	}
+	free(once);
+	fix_net_free(&n);
+}
+
+Test(fusion_model, the_parts_estimates_of_a_value_are_averaged)
+{
+	struct fix_net n;
+	struct fu_act a;
+	float mean;
+
+	fix_net_init(&n, IO_VALUE, 5);
+	memset(n.ps.v + n.model.head.w, 0, FIX_D * sizeof(float));
+	n.ps.v[n.model.head.b] = 0.25F;
+	for (size_t m = 0; m < FIX_PARTS; m++) {
+		n.ps.v[n.model.scale + m] = 1.0F;
+	}
+	fix_net_fwd(&n, &a);
+	mean = (a.late[0][0] + a.late[2][0]) / 2.0F;
+	cr_assert(epsilon_eq(flt, a.logits[0], 0.25F + mean, 1e-5F));
+	fix_net_free(&n);
+}
+
 Test(fusion_model, dropout_hides_a_part_of_z_from_the_logits)
 {
 	struct fix_net n;
@@ -111,7 +146,7 @@ Test(fusion_model, what_nobody_wants_is_left_out_of_the_backward_pass)
 	fix_net_free(&n);
 }
 
-Test(fusion_model, starts_as_the_sum_of_the_parts_own_judgments_and_the_head)
+Test(fusion_model, starts_with_equal_weights_no_alignment_and_every_part_at_full_scale)
 {
 	static const size_t dim[IO_PARTS_MAX] = { 0 };
 	struct nn_params ps = { 0 };
@@ -127,6 +162,7 @@ Test(fusion_model, starts_as_the_sum_of_the_parts_own_judgments_and_the_head)
 		cr_assert(eq(flt, ps.v[m.scale + i], 1.0F));
 		cr_assert(eq(flt, ps.v[m.align.gamma[i]], 0.0F));
 		cr_assert(eq(flt, ps.v[m.weigh.b + i], 0.0F));
+		cr_assert(eq(flt, ps.v[m.weigh.a + i], 0.0F));
 	}
 	nn_params_free(&ps);
 }
