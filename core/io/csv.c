@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CHUNK = 1 << 16, CELL_STEP = 1 << 14 };
+enum { CHUNK = 1 << 16, CELL_STEP = 1 << 14, OPTIONS = CSV_APPEND_NULL };
 
 struct io_csv {
 	struct csv_parser parser;
@@ -187,6 +187,8 @@ static int collect(struct io_csv *c, struct as_err *e)
 			TRY(begin(c, e));
 		}
 		if (c->ended) {
+			/* strict only now: a quote inside an unquoted cell is let pass */
+			(void)csv_set_opts(&c->parser, OPTIONS | CSV_STRICT | CSV_STRICT_FINI);
 			if (csv_fini(&c->parser, on_cell, on_row, c) != 0) {
 				rc = parse_failed(c, e);
 			}
@@ -258,7 +260,7 @@ static int start(struct io_csv **out, struct io_csv *c, char delimiter, struct a
 	c->delimiter = delimiter;
 	c->line = 1;
 	c->limit = IO_COLUMNS_MAX;
-	if (csv_init(&c->parser, CSV_APPEND_NULL | CSV_STRICT_FINI) != 0) {
+	if (csv_init(&c->parser, OPTIONS) != 0) {
 		rc = as_fail(e, AS_ENOMEM, "%s: libcsv cannot start", c->what);
 		goto out;
 	}

@@ -20,14 +20,14 @@ static void becomes(const char *s, size_t n, const char *want, size_t size, cons
 	as_buf_free(&out);
 }
 
-Test(core_text_utf8, a_valid_text_is_left_as_it_is)
+Test(text_utf8, a_valid_text_is_left_as_it_is)
 {
 	const char *s = "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80";
 
 	becomes(s, strlen(s), s, strlen(s), "all lengths");
 }
 
-Test(core_text_utf8, one_replacement_stands_for_a_maximal_subpart)
+Test(text_utf8, one_replacement_stands_for_a_maximal_subpart)
 {
 	/* Unicode 15, table 3-8 to 3-11 */
 	becomes("\xC0\xAF\xE0\x80\xBF\xF0\x81\x82\x41", 9, R R R R R R R R "A", 25, "overlong");
@@ -37,16 +37,16 @@ Test(core_text_utf8, one_replacement_stands_for_a_maximal_subpart)
 	becomes("\xE2\x82", 2, R, 3, "cut at the end");
 }
 
-Test(core_text_utf8, replaced_bytes_are_counted)
+Test(text_utf8, replaced_bytes_are_counted)
 {
 	struct as_buf out = { 0 };
 
 	cr_assert(eq(u64, tx_utf8_clean("a\xE2\x82z\xFF", 5, true, &out), 3));
-	cr_assert(eq(str, out.data, (char *)"a" R "z" R));
+	same(out.data, "a" R "z" R);
 	as_buf_free(&out);
 }
 
-Test(core_text_utf8, a_nul_is_replaced_only_where_asked)
+Test(text_utf8, a_nul_is_replaced_only_where_asked)
 {
 	struct as_buf out = { 0 };
 
@@ -54,11 +54,11 @@ Test(core_text_utf8, a_nul_is_replaced_only_where_asked)
 	cr_assert(eq(sz, out.len, 3));
 	as_buf_clear(&out);
 	cr_assert(eq(u64, tx_utf8_clean("a\0b", 3, true, &out), 1));
-	cr_assert(eq(str, out.data, (char *)"a" R "b"));
+	same(out.data, "a" R "b");
 	as_buf_free(&out);
 }
 
-Test(core_text_utf8, a_cut_never_splits_a_character)
+Test(text_utf8, a_cut_never_splits_a_character)
 {
 	cr_assert(eq(sz, tx_utf8_cut("a\xE2\x82\xAC", 4, 4), 4));
 	cr_assert(eq(sz, tx_utf8_cut("a\xE2\x82\xAC", 4, 3), 1));
@@ -109,7 +109,7 @@ static void check_case(const char *line)
 	}
 }
 
-Test(core_text_utf8, the_published_cases_come_out_as_published)
+Test(text_utf8, the_published_cases_come_out_as_published)
 {
 	const char *path = data_path("robustness/utf8/utf8tests.txt");
 	FILE *f = path ? fopen(path, "r") : NULL;

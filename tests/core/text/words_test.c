@@ -21,12 +21,12 @@ static void reads(const char *text, const char *want)
 	for (size_t i = 0; i < w.n; i++) {
 		as_buf_printf(&out, "%s%s", i > 0 ? " " : "", w.folded + w.word[i].at);
 	}
-	cr_assert(eq(str, out.data, (char *)want));
+	same(out.data, want);
 	as_buf_free(&out);
 	tx_words_free(&w);
 }
 
-Test(core_text_words, punctuation_separates_and_is_dropped)
+Test(text_words, punctuation_separates_and_is_dropped)
 {
 	reads("BI-RADS 4b: \"Suspicion (of) malignancy\"&mass.",
 	      "bi rads 4b suspicion of malignancy mass");
@@ -34,7 +34,7 @@ Test(core_text_words, punctuation_separates_and_is_dropped)
 	reads("", "");
 }
 
-Test(core_text_words, case_and_composition_do_not_matter)
+Test(text_words, case_and_composition_do_not_matter)
 {
 	reads("STRASSE Stra\xC3\x9F"
 	      "e",
@@ -45,7 +45,7 @@ Test(core_text_words, case_and_composition_do_not_matter)
 	reads("\xE1\x84\x92\xE1\x85\xA1\xE1\x86\xAB", "\xED\x95\x9C"); /* Hangul jamo */
 }
 
-Test(core_text_words, long_words_fold_alike_composed_and_decomposed)
+Test(text_words, long_words_fold_alike_composed_and_decomposed)
 {
 	struct as_buf a = { 0 };
 	struct as_buf b = { 0 };
@@ -59,15 +59,15 @@ Test(core_text_words, long_words_fold_alike_composed_and_decomposed)
 	}
 	ok(tx_words_read(&x, a.data, a.len, 0, 10, &e));
 	ok(tx_words_read(&y, b.data, b.len, 0, 10, &e));
-	cr_assert(eq(str, x.folded, y.folded));
-	cr_assert(eq(str, x.folded, a.data));
+	same(x.folded, y.folded);
+	same(x.folded, a.data);
 	tx_words_free(&x);
 	tx_words_free(&y);
 	as_buf_free(&a);
 	as_buf_free(&b);
 }
 
-Test(core_text_words, a_script_without_spaces_gives_a_word_a_character)
+Test(text_words, a_script_without_spaces_gives_a_word_a_character)
 {
 	reads("\xE4\xB9\xB3\xE8\x85\xBA\xE7\x99\x8C ok",
 	      "\xE4\xB9\xB3 \xE8\x85\xBA \xE7\x99\x8C ok");
@@ -79,13 +79,13 @@ Test(core_text_words, a_script_without_spaces_gives_a_word_a_character)
 	      "\xED\x95\x9C\xEA\xB5\xAD \xE1\xBA\xB9\xCC\x80k\xE1\xBB\x8D\xCC\x81");
 }
 
-Test(core_text_words, invisible_characters_do_not_split_a_word)
+Test(text_words, invisible_characters_do_not_split_a_word)
 {
 	reads("mam\xC2\xADma", "mamma");
 	reads("\xEF\xBB\xBFmass", "mass");
 }
 
-Test(core_text_words, spans_are_bytes_of_the_text_as_submitted)
+Test(text_words, spans_are_bytes_of_the_text_as_submitted)
 {
 	const char *s = "\xFF\xFE \xC3\x84ga\xCC\x88 \xE2\x82 b";
 	struct tx_words w;
@@ -95,14 +95,14 @@ Test(core_text_words, spans_are_bytes_of_the_text_as_submitted)
 	cr_assert(eq(sz, w.n, 2));
 	cr_assert(eq(u32, w.word[0].a, 3));
 	cr_assert(eq(u32, w.word[0].b, 9));
-	cr_assert(eq(str, w.folded + w.word[0].at, (char *)"\xC3\xA4g\xC3\xA4"));
+	same(w.folded + w.word[0].at, "\xC3\xA4g\xC3\xA4");
 	cr_assert(eq(u32, w.word[1].a, 13));
 	cr_assert(eq(u32, w.word[1].b, 14));
 	cr_assert(eq(u64, w.replaced, 4));
 	tx_words_free(&w);
 }
 
-Test(core_text_words, the_limit_is_refused_by_name)
+Test(text_words, the_limit_is_refused_by_name)
 {
 	struct tx_words w;
 	struct as_err e;
@@ -114,7 +114,7 @@ Test(core_text_words, the_limit_is_refused_by_name)
 	tx_words_free(&w);
 }
 
-Test(core_text_words, ids_are_below_buckets_and_bags_are_closed)
+Test(text_words, ids_are_below_buckets_and_bags_are_closed)
 {
 	const char *s = "irregular mass \xE4\xB9\xB3\xE8\x85\xBA";
 	struct tx_words w;
@@ -135,7 +135,7 @@ Test(core_text_words, ids_are_below_buckets_and_bags_are_closed)
 	tx_words_free(&w);
 }
 
-Test(core_text_words, salts_keep_uses_of_one_table_apart)
+Test(text_words, salts_keep_uses_of_one_table_apart)
 {
 	uint32_t a[TX_IDS_MAX];
 	uint32_t b[TX_IDS_MAX];
@@ -150,7 +150,7 @@ Test(core_text_words, salts_keep_uses_of_one_table_apart)
 	cr_assert(lt(sz, same, 3));
 }
 
-Test(core_text_words, hashing_stays_inside_its_room)
+Test(text_words, hashing_stays_inside_its_room)
 {
 	uint32_t ids[8] = { 0 };
 	char word[1000];
@@ -181,7 +181,7 @@ static int64_t time_of(const char *piece, size_t n, size_t *words)
 	return t;
 }
 
-Test(core_text_words, ten_megabytes_without_a_blank_are_one_word)
+Test(text_words, ten_megabytes_without_a_blank_are_one_word)
 {
 	size_t words;
 
@@ -189,7 +189,7 @@ Test(core_text_words, ten_megabytes_without_a_blank_are_one_word)
 	cr_assert(eq(sz, words, 1));
 }
 
-Test(core_text_words, a_million_marks_take_linear_time)
+Test(text_words, a_million_marks_take_linear_time)
 {
 	size_t words;
 	/* classes 230 and 220 in turn: the worst case of canonical ordering */
@@ -201,7 +201,7 @@ Test(core_text_words, a_million_marks_take_linear_time)
 	cr_assert(lt(i64, large, 40 * small));
 }
 
-Test(core_text_words, naughty_strings_are_read_without_harm)
+Test(text_words, naughty_strings_are_read_without_harm)
 {
 	const char *path = data_path("robustness/naughty_strings/blns.txt");
 	FILE *f = path ? fopen(path, "r") : NULL;
