@@ -153,6 +153,7 @@ test-clients: all ## the example clients (Python, Node.js) against a real daemon
 lint: ## layer order, simple mistakes, format, clang-tidy
 	@$(foreach r,$(rooms),tools/layers.sh $r $(deps_$r) &&) true
 	@tools/simple-mistakes.sh
+	@tools/def-tables.sh --check
 	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
 	@tools/tidy.sh
 
