@@ -69,7 +69,8 @@ struct assay_features {
 	uint32_t rows_max;
 	uint32_t rows;     /* set by the plugin; 0 = this item is refused, the next ones are not */
 	const char *limit; /* when rows is 0: the limit that was broken ("pixels"), or NULL */
-	const char *why;   /* when rows is 0: what is wrong; plugin's memory, valid until the next call */
+	const char
+	    *why; /* when rows is 0: what is wrong; plugin's memory, valid until the next call */
 };
 
 struct assay_encoder; /* the plugin's own state */

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * bus.h - messages over ZeroMQ: the only header through which the tree sees libzmq.
+ *
+ * A socket belongs to one thread. Sending never blocks unless a wait is given; every socket has a
+ * linger, a high-water mark and a largest frame. Messages are all frames or nothing. */
+#ifndef BUS_BUS_H
+#define BUS_BUS_H
+
+#include "core/base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	BUS_FRAMES_MAX = 160, /* of one message: 8 parts of 16 pages, their envelope, an address */
+	BUS_IPC_MAX = 107,    /* bytes of an ipc path: what struct sockaddr_un holds */
+	BUS_ENDPOINT_SIZE = 256,
+};
+
+struct bus;        /* the process's one context; any thread may open sockets on it */
+struct bus_socket; /* one thread at a time */
+struct bus_bytes;  /* bytes of one frame that outlive their message, shared with what is sent */
+
+int bus_open(struct bus **b, struct as_err *e) AS_CHECKED;
+/* Close all sockets first; waits for their linger. Accepts NULL. */
+void bus_close(struct bus *b);
+
+enum bus_type { BUS_ROUTER, BUS_DEALER, BUS_PUSH, BUS_PULL, BUS_XPUB, BUS_SUB, BUS_PAIR };
+
+struct bus_options {
+	enum bus_type type;
+	const char *endpoint; /* ipc://PATH, tcp://HOST:PORT (PORT "*" when bound), inproc://NAME */
+	bool bind;            /* else connect */
+	int hwm;              /* messages each way and peer; 0 only for inproc: no bound */
+	int linger_ms;        /* how long bus_close waits for what is not sent */
+	int64_t max_bytes;    /* of one frame; a peer that sends more is disconnected */
+};
+
+/* AS_ECONFIG: an endpoint that cannot be (an ipc path over BUS_IPC_MAX bytes among them).
+ * AS_EUNAVAIL: the address is in use or not this machine's. AS_EIO: anything else. */
+int bus_socket_open(struct bus_socket **s, struct bus *b, const struct bus_options *o,
+		    struct as_err *e) AS_CHECKED;
+void bus_socket_close(struct bus_socket *s); /* accepts NULL */
+/* A second address for a bound socket. */
+int bus_bind(struct bus_socket *s, const char *endpoint, struct as_err *e) AS_CHECKED;
+/* The address bound or connected last, wildcards resolved. */
+const char *bus_endpoint(const struct bus_socket *s);
+/* SUB only: all topics that begin with prefix. */
+int bus_subscribe(struct bus_socket *s, const char *prefix, struct as_err *e) AS_CHECKED;
+
+/* endpoint as a peer reaches it that got it over `via`: a host that means "any" (0.0.0.0, *, [::])
+ * is replaced by the host of via. */
+void bus_reach(const char *endpoint, const char *via, char out[BUS_ENDPOINT_SIZE]);
+
+/* A frame to send. data is copied unless kept is set, which is then shared, not copied. */
+struct bus_frame {
+	const void *data;
+	size_t size;
+	const struct bus_bytes *kept;
+};
+
+/* AS_EAGAIN: the peer takes no more now. AS_EUNAVAIL: ROUTER, there is no such peer.
+ * AS_ECLOSED: the context is closing. After a failure nothing of the message is delivered. */
+int bus_send(struct bus_socket *s, const struct bus_frame *f, size_t n,
+	     struct as_err *e) AS_CHECKED;
+/* The same, waiting at most wait_ms for room or for a connection, then AS_EUNAVAIL. */
+int bus_send_wait(struct bus_socket *s, const struct bus_frame *f, size_t n, int wait_ms,
+		  struct as_err *e) AS_CHECKED;
+
+/* A message received. Zeroed before first use; bus_recv frees what it held. */
+struct bus_msg {
+	struct bus_part *part; /* the frames as libzmq holds them */
+	size_t n;              /* frames, at most BUS_FRAMES_MAX */
+	size_t cap;
+	bool over; /* it had more frames; they are dropped */
+};
+
+/* AS_EAGAIN: nothing there. */
+int bus_recv(struct bus_socket *s, struct bus_msg *m, struct as_err *e) AS_CHECKED;
+/* The same, waiting at most wait_ms (-1: for ever), then AS_EAGAIN. */
+int bus_recv_wait(struct bus_socket *s, struct bus_msg *m, int wait_ms,
+		  struct as_err *e) AS_CHECKED;
+void bus_msg_free(struct bus_msg *m);
+const void *bus_data(const struct bus_msg *m, size_t i); /* i < m->n; borrowed from m */
+size_t bus_size(const struct bus_msg *m, size_t i);
+
+/* Takes frame i out of the message, without copying. Free with bus_bytes_free. */
+struct bus_bytes *bus_take(struct bus_msg *m, size_t i);
+struct bus_bytes *bus_bytes_copy(const void *data, size_t n);
+const void *bus_bytes_data(const struct bus_bytes *b);
+size_t bus_bytes_size(const struct bus_bytes *b);
+void bus_bytes_free(struct bus_bytes *b); /* accepts NULL */
+
+/* A pointer handed to another thread of this process over inproc, and with it what it points to. */
+int bus_give(struct bus_socket *s, void *p, struct as_err *e) AS_CHECKED;
+/* AS_EAGAIN: nothing there. */
+int bus_get(struct bus_socket *s, void **p, struct as_err *e) AS_CHECKED;
+
+struct bus_poll {
+	struct bus_socket *socket; /* or NULL: fd */
+	int fd;
+	bool in; /* set by bus_poll: something can be read */
+};
+
+/* Waits at most wait_ms (-1: for ever) until one of them has something. A signal ends it early. */
+int bus_poll(struct bus_poll *item, size_t n, int wait_ms, struct as_err *e) AS_CHECKED;
+
+#endif
