@@ -12,8 +12,8 @@ struct fu_alignment {
 	struct assay_place from_place, to_place;
 };
 
-/* The strongest above 1, strongest first, each pair of places once (in its stronger direction);
- * rows that come from no place are left out. place[m] [rows of m]. Returns how many, at most max.
+/* The strongest above 1, strongest first, each pair of places once, in its stronger direction.
+ * Rows that come from no place are left out. place[m] [rows of m]. Returns how many, at most max.
  */
 size_t fu_strongest(const struct fu_model *m, const struct fu_act *a,
 		    struct assay_place *const place[IO_PARTS_MAX], struct fu_alignment *out,
