@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * model.h - the text encoder's network. */
+#ifndef ENC_TEXT_MODEL_H
+#define ENC_TEXT_MODEL_H
+
+#include "core/io/task.h"
+#include "core/nn/block.h"
+#include "core/nn/embed.h"
+#include "core/nn/linear.h"
+#include "core/nn/norm.h"
+#include "core/nn/step.h"
+
+struct enc_text_model {
+	size_t width;
+	float word_dropout;
+	struct nn_embed embed; /* [text_buckets, text_embed] */
+	struct nn_linear in;   /* text_embed -> width */
+	struct nn_norm in_norm;
+	struct nn_block *block; /* [blocks] */
+	size_t blocks;
+	struct nn_norm norm;
+};
+
+struct enc_text_act; /* what bwd needs, in step.mem */
+
+/* Registers "text.*". */
+void enc_text_model_init(struct enc_text_model *m, struct nn_params *ps, const struct io_hyper *h);
+void enc_text_model_free(struct enc_text_model *m);
+/* bags: one a word; rows [enc_chunk_rows(bags->n), width] is overwritten. */
+void enc_text_model_fwd(const struct enc_text_model *m, const struct nn_step *s,
+			const struct nn_bags *bags, float *rows, struct enc_text_act **act);
+/* Adds to s->g. */
+void enc_text_model_bwd(const struct enc_text_model *m, const struct nn_step *s,
+			const struct nn_bags *bags, const float *drows, struct enc_text_act *act);
+
+#endif
