@@ -118,13 +118,13 @@ static int check_part(const struct io_task *t, const struct io_part_spec *p, str
 		return as_fail(e, AS_ECONFIG, "[part.%s] columns = *: only a table can take them",
 			       p->name);
 	}
-	if (p->repeat > 1 && !io_part_is_file(p)) {
-		return as_fail(e, AS_ECONFIG, "[part.%s] repeat = %u: only a part of files repeats",
-			       p->name, p->repeat);
-	}
 	if (p->repeat < 1 || p->repeat > IO_PAGES_MAX) {
 		return as_fail(e, AS_ECONFIG, "[part.%s] repeat = %u: want 1 to %d", p->name,
 			       p->repeat, (int)IO_PAGES_MAX);
+	}
+	if (p->repeat > 1 && !io_part_is_file(p)) {
+		return as_fail(e, AS_ECONFIG, "[part.%s] repeat = %u: only a part of files repeats",
+			       p->name, p->repeat);
 	}
 	for (size_t i = 0; i < p->columns; i++) {
 		const char *name = p->column[i].name;

@@ -117,28 +117,35 @@ static int set_task(struct io_task *t, const char *key, const char *value, struc
 	}
 }
 
-/* "age:number", "signs" or "*". */
+/* "age:number" or "signs". */
+static void add_column(struct io_part_spec *p, const char *item, size_t n)
+{
+	const char *colon = memrchr(item, ':', n);
+	enum io_cell cell = IO_AUTO;
+
+	if (colon != NULL) {
+		const char *type = colon + 1 + strspn(colon + 1, " \t");
+
+		if (io_cell_parse(type, n - (size_t)(type - item), &cell)) {
+			n = (size_t)(colon - item);
+			while (n > 0 && (item[n - 1] == ' ' || item[n - 1] == '\t')) {
+				n--;
+			}
+		}
+	}
+	io_part_add_column(p, item, n, cell);
+}
+
 static void add_columns(struct io_part_spec *p, const char *value)
 {
 	const char *item;
 	size_t n;
 
 	while (io_cell_next(&value, ',', &item, &n)) {
-		const char *colon = memrchr(item, ':', n);
-		enum io_cell cell = IO_AUTO;
-		size_t name = n;
-
-		if (colon != NULL &&
-		    io_cell_parse(colon + 1, n - (size_t)(colon + 1 - item), &cell)) {
-			name = (size_t)(colon - item);
-			while (name > 0 && item[name - 1] == ' ') {
-				name--;
-			}
-		}
 		if (n == 1 && item[0] == '*') {
 			p->every = true;
 		} else {
-			io_part_add_column(p, item, name, cell);
+			add_column(p, item, n);
 		}
 	}
 }
