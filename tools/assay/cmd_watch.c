@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cmd_watch.c - assay watch: prints each judgment of one stream, or of all, once and in order.
+ *
+ * The feed alone may lose what came before the subscription and what a slow reader cannot take.
+ * So: subscribe first, then replay from the journal up to the end, then take from the feed what
+ * follows without a gap; a gap, or a tick that counts further, is closed by another replay. */
+#include "core/base/map.h"
+#include "core/io/task.h"
+#include "tools/assay/cmd.h"
+#include "tools/assay/link.h"
+#include "tools/assay/print.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CREDIT = 500, FEED_HWM = 100000 };
+
+struct options {
+	const char *from, *runtime, *stream;
+	uint64_t after, count; /* count 0: for ever */
+	bool json;
+};
+
+struct seen {
+	char name[IO_NAME_SIZE];
+	uint64_t last; /* all up to this number are printed */
+};
+
+struct watch {
+	const struct options *o;
+	struct cmd_link link;
+	struct bus_socket *feed;
+	struct as_map streams; /* name -> struct seen */
+	uint64_t printed;
+	bool colour;
+};
+
+static bool enough(const struct watch *w)
+{
+	return w->o->count > 0 && w->printed >= w->o->count;
+}
+
+static struct seen *find(struct watch *w, const char *name)
+{
+	struct seen *s = as_map_find(&w->streams, name);
+
+	if (s == NULL && io_name_ok(name)) {
+		s = as_calloc(1, sizeof *s);
+		(void)snprintf(s->name, sizeof s->name, "%s", name);
+		s->last = w->o->after;
+		as_map_put(&w->streams, name, s);
+	}
+	return s;
+}
+
+/* Prints a judgment that is the next of its stream. */
+static void show(struct watch *w, struct seen *s, const struct json_t *doc, const void *body,
+		 size_t n)
+{
+	if (io_json_find_u64(io_json_find(doc, "data"), "seq", 0) != s->last + 1 || enough(w)) {
+		return;
+	}
+	if (w->o->json) {
+		(void)fwrite(body, 1, n, stdout);
+		(void)putchar('\n');
+	} else {
+		cmd_print_judgment(stdout, doc, w->colour);
+	}
+	(void)fflush(stdout);
+	s->last++;
+	w->printed++;
+}
+
+static int ask_replay(struct watch *w, const struct seen *s, struct as_err *e)
+{
+	struct as_buf ask = { 0 };
+	struct io_jw j = { .b = &ask };
+	int rc;
+
+	io_jw_obj(&j, NULL);
+	io_jw_str(&j, "stream", s->name);
+	io_jw_u64(&j, "after", s->last);
+	io_jw_u64(&j, "credit", CREDIT);
+	io_jw_end_obj(&j);
+	rc = cmd_link_ask(&w->link, "REPLAY", &ask, e);
+	as_buf_free(&ask);
+	return rc;
+}
+
+/* Prints what the journal has after s->last. */
+static int replay(struct watch *w, struct seen *s, struct as_err *e)
+{
+	uint64_t end = s->last + 1;
+	int rc = AS_OK;
+
+	while (s->last < end && !enough(w)) {
+		const struct bus_call *a = &w->link.answer;
+
+		TRY(ask_replay(w, s, e));
+		while (strcmp(a->verb, "JUDGMENT") == 0) {
+			show(w, s, a->doc, bus_data(&w->link.msg, 2), bus_size(&w->link.msg, 2));
+			TRY(cmd_link_next(&w->link, CMD_ANSWER_MS, e));
+		}
+		if (strcmp(a->verb, "END") != 0) {
+			return as_fail(e, AS_EPROTO, "stream %s: %s", s->name,
+				       io_json_find_str(a->doc, "message", a->verb));
+		}
+		end = io_json_find_u64(a->doc, "last", 0);
+	}
+out:
+	return rc;
+}
+
+/* [stream/][body]: the next judgment, a gap, or a tick. */
+static int take(struct watch *w, const struct bus_msg *m, struct as_err *e)
+{
+	const size_t n = m->n == 2 ? bus_size(m, 0) : 0;
+	char name[IO_NAME_SIZE];
+	const struct json_t *data;
+	struct json_t *doc = NULL;
+	struct seen *s;
+	uint64_t seq;
+	int rc;
+
+	if (n < 2 || n > sizeof name) {
+		return as_fail(e, AS_EPROTO, "the feed: a message without a stream and a body");
+	}
+	(void)snprintf(name, sizeof name, "%.*s", (int)(n - 1), (const char *)bus_data(m, 0));
+	TRY(io_json_parse(bus_data(m, 1), bus_size(m, 1), "the feed", &doc, e));
+	s = find(w, name);
+	data = io_json_find(doc, "data");
+	seq = io_json_find_u64(data, "seq", 0);
+	if (s == NULL || (w->o->stream != NULL && strcmp(name, w->o->stream) != 0)) {
+		rc = as_fail(e, AS_EPROTO, "the feed: a judgment of no stream");
+	} else if (seq == s->last + 1) {
+		show(w, s, doc, bus_data(m, 1), bus_size(m, 1));
+	} else if (seq > s->last || io_json_find_u64(data, "last", 0) > s->last) {
+		rc = replay(w, s, e);
+		if (rc == AS_EUNAVAIL) { /* the daemon went away; its next tick tells again */
+			fprintf(stderr, "assay watch: %s; waiting for it\n", e->msg);
+			rc = AS_OK;
+		}
+	}
+out:
+	io_json_free(doc);
+	return rc;
+}
+
+static int subscribe(struct watch *w, struct as_err *e)
+{
+	const struct json_t *hello = w->link.hello.doc;
+	char prefix[IO_NAME_SIZE + 1] = "";
+	char feed[BUS_ENDPOINT_SIZE];
+	const char *said;
+	int rc;
+
+	TRY(io_json_get_str(hello, "feed", &said, e));
+	bus_reach(said, w->link.endpoint, feed);
+	TRY(bus_socket_open(
+	    &w->feed, w->link.bus,
+	    &(struct bus_options){
+		.type = BUS_SUB, .endpoint = feed, .hwm = FEED_HWM, .max_bytes = BUS_JSON_MAX },
+	    e));
+	if (w->o->stream != NULL) {
+		(void)snprintf(prefix, sizeof prefix, "%s/", w->o->stream);
+	}
+	TRY(bus_subscribe(w->feed, prefix, e));
+out:
+	return rc;
+}
+
+/* The streams to replay at the start: the one that was named, or all there are. */
+static int replay_all(struct watch *w, struct as_err *e)
+{
+	const struct json_t *streams = io_json_find(w->link.hello.doc, "streams");
+	int rc = AS_OK;
+
+	if (w->o->stream != NULL) {
+		return replay(w, find(w, w->o->stream), e);
+	}
+	for (size_t i = 0; i < io_json_len(streams); i++) {
+		const char *name = io_json_str(io_json_at(streams, i));
+		struct seen *s = name != NULL ? find(w, name) : NULL;
+
+		if (s != NULL) {
+			TRY(replay(w, s, e));
+		}
+	}
+out:
+	return rc;
+}
+
+static int watch(const struct options *o, struct as_err *e)
+{
+	struct watch w = { .o = o, .colour = isatty(STDOUT_FILENO) == 1 };
+	struct bus_msg m = { 0 };
+	int rc;
+
+	if (o->stream != NULL && !io_name_ok(o->stream)) {
+		return as_fail(e, AS_EUSAGE, "--stream %s: want [a-z0-9._-]{1,40}", o->stream);
+	}
+	if (o->stream == NULL && o->after > 0) {
+		return as_fail(e, AS_EUSAGE, "--after: numbers are of one stream: give --stream");
+	}
+	TRY(cmd_link_open(&w.link, o->from, o->runtime, e));
+	TRY(subscribe(&w, e));
+	TRY(replay_all(&w, e));
+	while (!enough(&w)) {
+		TRY(bus_recv_wait(w.feed, &m, -1, e));
+		TRY(take(&w, &m, e));
+	}
+out:
+	bus_msg_free(&m);
+	bus_socket_close(w.feed);
+	cmd_link_close(&w.link);
+	for (size_t i = 0; i < w.streams.cap; i++) {
+		if (w.streams.slot[i].key != NULL) {
+			free(w.streams.slot[i].value);
+		}
+	}
+	as_map_free(&w.streams);
+	return rc;
+}
+
+int cmd_watch(const char *runtime, int argc, char **argv)
+{
+	struct options o = { .runtime = runtime };
+	const struct cmd_option option[] = {
+		{ "from", "ENDPOINT", "the daemon's front socket (ipc://$ASSAY_RUNTIME/front)",
+		  CMD_TEXT, &o.from, 0, 0 },
+		{ "stream", "NAME", "one stream; all without it", CMD_TEXT, &o.stream, 0, 0 },
+		{ "after", "N", "begin with number N + 1 (0: the first)", CMD_WHOLE, &o.after, 0,
+		  INT64_MAX },
+		{ "count", "N", "stop after N judgments; for ever without it", CMD_WHOLE, &o.count,
+		  1, INT64_MAX },
+		{ "json", NULL, "the judgments as published, one a line", CMD_FLAG, &o.json, 0, 0 },
+	};
+	const struct cmd_spec spec = {
+		"watch",
+		"[options]",
+		"Prints each judgment once, in the order of its numbers: those in the journal,\n"
+		"then those to come.\n"
+		"Exit: 0 after --count judgments, 69 no daemon.\n",
+		option,
+		sizeof option / sizeof *option,
+		0,
+		0,
+	};
+	size_t words;
+	bool done;
+	struct as_err e = { 0 };
+	int rc = cmd_parse(&spec, argc, argv, NULL, &words, &done, &e);
+
+	if (rc == AS_OK && !done) {
+		rc = watch(&o, &e);
+	}
+	return cmd_end(&spec, rc, &e);
+}

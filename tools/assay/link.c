@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/assay/link.h"
+
+#include <stdio.h>
+
+static void forget(struct cmd_link *l)
+{
+	bus_call_free(&l->answer);
+	l->answer = (struct bus_call){ 0 };
+}
+
+int cmd_link_open(struct cmd_link *l, const char *endpoint, const char *runtime, struct as_err *e)
+{
+	int n;
+	int rc;
+
+	*l = (struct cmd_link){ 0 };
+	if (endpoint == NULL && runtime == NULL) {
+		return as_fail(e, AS_EUSAGE,
+			       "which daemon? Neither an ENDPOINT nor $ASSAY_RUNTIME is given");
+	}
+	n = snprintf(l->endpoint, sizeof l->endpoint, "%s%s%s", endpoint ? "" : "ipc://",
+		     endpoint ? endpoint : runtime, endpoint ? "" : "/front");
+	if (n >= (int)sizeof l->endpoint) {
+		return as_fail(e, AS_EUSAGE, "an endpoint of %d bytes, the limit is %d", n,
+			       (int)sizeof l->endpoint - 1);
+	}
+	TRY(bus_open(&l->bus, e));
+	TRY(bus_connect(&l->front, l->bus, l->endpoint, e));
+	TRY(cmd_link_ask(l, "HELLO", NULL, e));
+	l->hello = l->answer;
+	l->answer = (struct bus_call){ 0 };
+out:
+	return rc;
+}
+
+void cmd_link_close(struct cmd_link *l)
+{
+	bus_call_free(&l->hello);
+	bus_call_free(&l->answer);
+	bus_msg_free(&l->msg);
+	bus_socket_close(l->front);
+	bus_close(l->bus);
+	*l = (struct cmd_link){ 0 };
+}
+
+int cmd_link_ask(struct cmd_link *l, const char *verb, const struct as_buf *json, struct as_err *e)
+{
+	const struct bus_say say = { .verb = verb, .json = json };
+	int rc;
+
+	forget(l);
+	rc = bus_request(l->front, &say, CMD_ANSWER_MS, &l->msg, &l->answer, e);
+	return rc == AS_EUNAVAIL ? as_fail(e, rc, "no daemon answers at %s", l->endpoint) : rc;
+}
+
+int cmd_link_next(struct cmd_link *l, int wait_ms, struct as_err *e)
+{
+	forget(l);
+	return bus_answer(l->front, wait_ms, &l->msg, &l->answer, e);
+}
+
+void cmd_link_body(const struct cmd_link *l, struct as_buf *out)
+{
+	as_buf_put(out, bus_data(&l->msg, 2), bus_size(&l->msg, 2));
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * link.h - the connection of a command to a daemon's front socket. */
+#ifndef CMD_LINK_H
+#define CMD_LINK_H
+
+#include "core/base/buf.h"
+#include "core/bus/call.h"
+
+enum { CMD_ANSWER_MS = 5000 }; /* how long a daemon may take to answer before it counts as absent */
+
+struct cmd_link {
+	char endpoint[BUS_ENDPOINT_SIZE];
+	struct bus *bus;
+	struct bus_socket *front;
+	struct bus_msg msg;
+	struct bus_call answer; /* the one in hand; freed by the next */
+	struct bus_call hello;  /* what the daemon said of itself */
+};
+
+/* Connects to endpoint, or where it is NULL to ipc://RUNTIME/front, and waits for the answer to
+ * HELLO. AS_EUSAGE: neither is given. AS_EUNAVAIL names the endpoint. Close also after a failure.
+ */
+int cmd_link_open(struct cmd_link *l, const char *endpoint, const char *runtime,
+		  struct as_err *e) AS_CHECKED;
+void cmd_link_close(struct cmd_link *l);
+
+/* One request (json NULL: {}) and the first message of its answer, in l->answer. AS_EUNAVAIL where
+ * none comes in CMD_ANSWER_MS, AS_EPROTO where it is ERROR. */
+int cmd_link_ask(struct cmd_link *l, const char *verb, const struct as_buf *json,
+		 struct as_err *e) AS_CHECKED;
+/* One more message, in l->answer. AS_EUNAVAIL: none in wait_ms. */
+int cmd_link_next(struct cmd_link *l, int wait_ms, struct as_err *e) AS_CHECKED;
+/* The answer's frame 2, as it came. */
+void cmd_link_body(const struct cmd_link *l, struct as_buf *out);
+
+#endif
