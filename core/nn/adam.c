@@ -10,6 +10,7 @@
 #include "core/nn/adam.h"
 
 #include "core/base/buf.h"
+#include "core/tensor/rows.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -42,26 +43,18 @@ double nn_adam_step(struct nn_adam *o, struct nn_params *ps, float *g, float rat
 		    float clip)
 {
 	const double length = norm(g, ps->size);
-	const float scale =
-	    clip > 0.0F && length > (double)clip ? (float)((double)clip / length) : 1.0F;
-	float c1;
-	float c2;
+	struct tn_adam step = { .beta1 = o->beta1, .beta2 = o->beta2, .eps = o->eps, .rate = rate };
 
 	o->t++;
-	c1 = 1.0F / (1.0F - powf(o->beta1, (float)o->t));
-	c2 = 1.0F / (1.0F - powf(o->beta2, (float)o->t));
+	step.scale = clip > 0.0F && length > (double)clip ? (float)((double)clip / length) : 1.0F;
+	step.fix1 = (float)(1.0 / (1.0 - pow((double)o->beta1, (double)o->t)));
+	step.fix2 = (float)(1.0 / (1.0 - pow((double)o->beta2, (double)o->t)));
 	for (size_t i = 0; i < ps->n; i++) {
 		const struct nn_param *p = &ps->p[i];
-		const float shrink = (p->flags & NN_DECAY) != 0 ? rate * decay : 0.0F;
 
-		for (size_t j = p->at; j < p->at + p->rows * p->cols; j++) {
-			const float gj = g[j] * scale;
-
-			o->m[j] = o->beta1 * o->m[j] + (1.0F - o->beta1) * gj;
-			o->v[j] = o->beta2 * o->v[j] + (1.0F - o->beta2) * gj * gj;
-			ps->v[j] -= rate * (o->m[j] * c1 / (sqrtf(o->v[j] * c2) + o->eps)) +
-				    shrink * ps->v[j];
-		}
+		step.decay = (p->flags & NN_DECAY) != 0 ? decay : 0.0F;
+		tn_adam(&step, ps->v + p->at, g + p->at, o->m + p->at, o->v + p->at,
+			p->rows * p->cols);
 	}
 	return length;
 }

@@ -8,7 +8,7 @@
 struct nn_adam {
 	float *m, *v; /* [ps->size] */
 	size_t size;
-	size_t t;     /* steps done */
+	size_t t; /* steps done */
 	float beta1, beta2, eps;
 };
 
@@ -16,7 +16,8 @@ void nn_adam_init(struct nn_adam *o, const struct nn_params *ps);
 void nn_adam_free(struct nn_adam *o);
 /* One step on ps->v with the gradients g, which are scaled so that their norm is at most clip
  * (0: no clipping). Returns the norm before clipping. */
-double nn_adam_step(struct nn_adam *o, struct nn_params *ps, float *g, float rate, float decay, float clip);
+double nn_adam_step(struct nn_adam *o, struct nn_params *ps, float *g, float rate, float decay,
+		    float clip);
 
 /* Linear warm-up over the first tenth of total steps, then half a cosine to zero. */
 float nn_rate(float peak, size_t step, size_t total);

@@ -13,13 +13,15 @@
  *              dQ = dQg g                                dg = sum over tokens of dQg Q + ds_h / k
  *              d(W_g xbar + b_g) = dg g (1 - g)          dx += dxbar / n, and through W_q, W_k, W_v
  *
- * The step [s_h >= tau] counts as 1 in the backward pass (straight-through: Bengio, Leonard,
- * Courville 2013, arXiv:1308.3432), so closing is learned with the threshold used at inference.
- * At inference a closed head's rows of W_q, W_k, W_v and columns of W_o, its scores and its sums
- * are not computed. Attention: Vaswani et al. (2017), arXiv:1706.03762, section 3.2; window and
- * global tokens: Beltagy, Peters, Cohan (2020), arXiv:2004.05150, section 3.1. */
+ * The step [s_h >= tau] is 1 throughout the backward pass, W_o's gradient included
+ * (straight-through: Bengio, Leonard, Courville 2013, arXiv:1308.3432): a closed head still learns
+ * as if it were open and may open again, and closing is learned with the threshold used at
+ * inference. At inference a closed head's rows of W_q, W_k, W_v and columns of W_o, its scores and
+ * its sums are not computed. Attention: Vaswani et al. (2017), arXiv:1706.03762, section 3.2;
+ * window and global tokens: Beltagy, Peters, Cohan (2020), arXiv:2004.05150, section 3.1. */
 #include "core/nn/attn.h"
 
+#include "core/nn/loss.h"
 #include "core/tensor/gemm.h"
 #include "core/tensor/rows.h"
 
@@ -28,12 +30,16 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BLOCK = 128 }; /* query rows handled together beyond `full` */
+/* Query rows handled together: the scores of one block are one product, and no n x n matrix is ever
+ * needed. Within a band a longer block would compute more scores only to mask them. */
+enum { FULL_ROWS = 256, BAND_ROWS = 128 };
 
-/* Query rows [i0, i1) see keys [0, near) and [j0, j1). */
+/* Query rows [i0, i1) see keys [0, near) and [j0, j1); in a band a row sees of the latter only
+ * those at most window / 2 away. */
 struct block {
 	size_t i0, i1;
 	size_t near, j0, j1;
+	bool band;
 };
 
 static size_t keys(const struct block *b)
@@ -45,16 +51,18 @@ static size_t keys(const struct block *b)
 static struct block block_at(const struct nn_attn *l, size_t i0, size_t n)
 {
 	const size_t half = l->window / 2;
-	struct block b = { .i0 = i0, .i1 = n, .j1 = n };
+	struct block b = { .i0 = i0, .j1 = n };
 
 	if (n <= l->full) {
+		b.i1 = i0 + FULL_ROWS < n ? i0 + FULL_ROWS : n;
 		return b;
 	}
-	if (i0 == 0) {
-		b.i1 = l->globals;
+	if (i0 < l->globals) {
+		b.i1 = l->globals < n ? l->globals : n;
 		return b;
 	}
-	b.i1 = i0 + BLOCK < n ? i0 + BLOCK : n;
+	b.band = true;
+	b.i1 = i0 + BAND_ROWS < n ? i0 + BAND_ROWS : n;
 	b.near = l->globals;
 	b.j0 = i0 > half + l->globals ? i0 - half : l->globals;
 	b.j1 = b.i1 + half < n ? b.i1 + half : n;
@@ -101,7 +109,7 @@ static void open_heads(const struct nn_attn *l, const struct nn_step *s, struct 
 	}
 	nn_linear_fwd(&l->gate, s->p, a->xbar, a->gate, 1);
 	for (size_t j = 0; j < l->d; j++) {
-		a->gate[j] = 1.0F / (1.0F + expf(-a->gate[j]));
+		a->gate[j] = nn_sigmoid(a->gate[j]);
 	}
 	a->opened = 0;
 	for (size_t h = 0; h < l->h; h++) {
@@ -111,6 +119,9 @@ static void open_heads(const struct nn_attn *l, const struct nn_step *s, struct 
 			sum += a->gate[j];
 		}
 		a->share[h] = sum / (float)l->k;
+		for (size_t j = h * l->k; j < (h + 1) * l->k; j++) {
+			a->scale[j] = a->share[h];
+		}
 		a->open[h] = a->share[h] >= l->threshold;
 		a->opened += a->open[h];
 	}
@@ -153,7 +164,7 @@ static void attend(const struct nn_attn *l, const struct nn_attn_act *a, size_t 
 	}
 	tn_gemm_nt((struct tn_mat){ out + b->near, ld }, q,
 		   (struct tn_cmat){ a->k + b->j0 * l->d + at, l->d }, m, b->j1 - b->j0, l->k);
-	for (size_t i = b->i0; b->near > 0 && i < b->i1; i++) {
+	for (size_t i = b->i0; b->band && i < b->i1; i++) {
 		float *row = out + (i - b->i0) * ld + b->near;
 
 		for (size_t j = b->j0; j < b->j1; j++) {
@@ -182,34 +193,53 @@ static void mix(const struct nn_attn *l, const struct nn_attn_act *a, size_t h,
 		   b->j1 - b->j0);
 }
 
+/* Floats of the softmax rows of one head; *most gets those of its largest block. */
+static size_t count_scores(const struct nn_attn *l, size_t n, size_t *most)
+{
+	size_t all = 0;
+
+	*most = 0;
+	for (size_t i = 0; i < n;) {
+		const struct block b = block_at(l, i, n);
+		const size_t size = (b.i1 - b.i0) * keys(&b);
+
+		all += size;
+		*most = size > *most ? size : *most;
+		i = b.i1;
+	}
+	return all;
+}
+
 static void carve(const struct nn_attn *l, const struct nn_step *s, struct nn_attn_act *a)
 {
-	float **const matrix[] = { &a->q, &a->k, &a->v, &a->av, &a->z };
-	size_t most = 0;
+	float **const matrix[] = { &a->q, &a->k, &a->v, &a->av };
+	size_t most;
+	const size_t all = count_scores(l, a->n, &most);
 
-	a->xbar = as_alloc(s->mem, l->d, sizeof(float));
-	a->gate = as_alloc(s->mem, l->d, sizeof(float));
-	a->share = as_alloc(s->mem, l->h, sizeof(float));
-	a->open = as_alloc(s->mem, l->h, sizeof(bool));
 	for (size_t i = 0; i < sizeof matrix / sizeof *matrix; i++) {
 		*matrix[i] = as_alloc(s->mem, a->n * l->d, sizeof(float));
 	}
-	a->qg = l->gated ? as_alloc(s->mem, a->n * l->d, sizeof(float)) : a->q;
-	a->a_head = 0;
-	for (struct block b = block_at(l, 0, a->n);; b = block_at(l, b.i1, a->n)) {
-		const size_t size = (b.i1 - b.i0) * keys(&b);
-
-		a->a_head += size;
-		most = size > most ? size : most;
-		if (b.i1 == a->n) {
-			break;
-		}
-	}
-	if (s->rng == NULL) {
-		a->a_head = 0; /* one block's scratch serves all */
+	if (s->rng == NULL) { /* gate and share are multiplied in place; one block serves all */
+		a->qg = a->q;
+		a->z = a->av;
+		a->a_head = 0;
 		a->a = as_alloc(s->mem, most, sizeof(float));
-	} else {
-		a->a = as_alloc(s->mem, l->h * a->a_head, sizeof(float));
+		return;
+	}
+	a->qg = l->gated ? as_alloc(s->mem, a->n * l->d, sizeof(float)) : a->q;
+	a->z = l->gated ? as_alloc(s->mem, a->n * l->d, sizeof(float)) : a->av;
+	a->a_head = all;
+	a->a = as_alloc(s->mem, l->h * all, sizeof(float));
+}
+
+/* to[:, c0:c1] = from[:, c0:c1] by[c0:c1] for each of n rows; to may be from. */
+static void scale_columns(float *to, const float *from, const float *by, const struct nn_attn *l,
+			  size_t n, size_t c0, size_t c1)
+{
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = c0; j < c1; j++) {
+			to[i * l->d + j] = from[i * l->d + j] * by[j];
+		}
 	}
 }
 
@@ -223,58 +253,77 @@ static void run_heads(const struct nn_attn *l, const struct nn_step *s, struct n
 	project(&l->q, a, s->p, a->q, c0, c1);
 	project(&l->kk, a, s->p, a->k, c0, c1);
 	project(&l->v, a, s->p, a->v, c0, c1);
+	if (l->gated) {
+		scale_columns(a->qg, a->q, a->gate, l, a->n, c0, c1); /* Qg = Q g */
+	}
 	for (size_t i = 0; i < a->n; i++) {
-		for (size_t j = i * l->d + c0; l->gated && j < i * l->d + c1; j++) {
-			a->qg[j] = a->q[j] * a->gate[j - i * l->d]; /* Qg = Q g */
-		}
 		memset(a->av + i * l->d + c0, 0, (c1 - c0) * sizeof(float));
 	}
 	for (size_t h = h0; h < h1; h++) {
-		const float share = a->open[h] ? a->share[h] : 0.0F;
 		float *soft = a->a + h * a->a_head;
 
-		for (struct block b = block_at(l, 0, a->n);; b = block_at(l, b.i1, a->n)) {
+		for (size_t i = 0; i < a->n;) {
+			const struct block b = block_at(l, i, a->n);
+
 			attend(l, a, h, &b, soft);
 			mix(l, a, h, &b, soft);
 			soft += a->a_head == 0 ? 0 : (b.i1 - b.i0) * keys(&b);
-			if (b.i1 == a->n) {
-				break;
-			}
-		}
-		for (size_t i = 0; i < a->n; i++) {
-			for (size_t j = i * l->d + h * l->k; j < i * l->d + (h + 1) * l->k; j++) {
-				a->z[j] = share * a->av[j];
-			}
+			i = b.i1;
 		}
 	}
+	if (l->gated) {
+		scale_columns(a->z, a->av, a->scale, l, a->n, c0, c1); /* z = s AV */
+	}
+}
+
+/* The first head after h0 that is not as open as h0. */
+static size_t run_end(const struct nn_attn *l, const struct nn_attn_act *a, size_t h0)
+{
+	size_t h1 = h0 + 1;
+
+	while (h1 < l->h && a->open[h1] == a->open[h0]) {
+		h1++;
+	}
+	return h1;
 }
 
 void nn_attn_fwd(const struct nn_attn *l, const struct nn_step *s, struct nn_attn_act *a,
 		 const float *restrict x, float *restrict y, size_t n)
 {
+	size_t mark;
+
 	a->n = n;
 	a->x = x;
-	carve(l, s, a);
+	a->xbar = as_alloc(s->mem, l->d, sizeof(float));
+	a->gate = as_alloc(s->mem, l->d, sizeof(float));
+	a->scale = as_alloc(s->mem, l->d, sizeof(float));
+	a->share = as_alloc(s->mem, l->h, sizeof(float));
+	a->open = as_alloc(s->mem, l->h, sizeof(bool));
 	if (l->gated) {
 		open_heads(l, s, a);
 	} else {
 		open_all(l, a);
 	}
+	mark = s->mem->used;
+	carve(l, s, a);
 	memset(y, 0, n * l->d * sizeof *y);
-	for (size_t h0 = 0, h1; h0 < l->h; h0 = h1) { /* runs of heads that are computed */
-		h1 = h0 + 1;
-		if (s->rng == NULL && !a->open[h0]) {
-			continue;
+	for (size_t h0 = 0, h1; h0 < l->h; h0 = h1) {
+		h1 = run_end(l, a, h0);
+		if (s->rng != NULL || a->open[h0]) {
+			run_heads(l, s, a, h0, h1);
 		}
-		while (h1 < l->h && (s->rng != NULL || a->open[h1])) {
-			h1++;
+		if (a->open[h0]) { /* y += z W_o' over the run's columns */
+			tn_gemm_nt((struct tn_mat){ y, l->d },
+				   (struct tn_cmat){ a->z + h0 * l->k, l->d },
+				   (struct tn_cmat){ s->p + l->o.w + h0 * l->k, l->d }, n, l->d,
+				   (h1 - h0) * l->k);
 		}
-		run_heads(l, s, a, h0, h1);
-		tn_gemm_nt((struct tn_mat){ y, l->d }, (struct tn_cmat){ a->z + h0 * l->k, l->d },
-			   (struct tn_cmat){ s->p + l->o.w + h0 * l->k, l->d }, n, l->d,
-			   (h1 - h0) * l->k); /* y += z W_o' over the run's columns */
 	}
 	tn_add_rows(y, s->p + l->o.b, n, l->d);
+	if (s->rng == NULL) {
+		as_arena_reset(s->mem, mark);
+		a->q = a->k = a->v = a->qg = a->av = a->z = a->a = NULL;
+	}
 }
 
 /* Gradients of one head's block: dqg, dk, dv are added to. */
@@ -344,14 +393,11 @@ static void gate_bwd(const struct nn_attn *l, const struct nn_step *s, const str
 		dg[j] = (ds[j / l->k] + s->gate_loss) / (float)l->k;
 	}
 	for (size_t i = 0; i < a->n; i++) {
-		for (size_t j = 0; j < l->d; j++) {
-			dg[j] += dqg[i * l->d + j] * a->q[i * l->d + j];
-			dqg[i * l->d + j] *= a->gate[j];
-		}
+		tn_mul_add(dg, dqg + i * l->d, a->q + i * l->d, l->d);
+		tn_mul(dqg + i * l->d, a->gate, l->d); /* dQ = dQg g */
 	}
 	for (size_t j = 0; j < l->d; j++) {
 		dg[j] *= a->gate[j] * (1.0F - a->gate[j]);
-		dxbar[j] = 0.0F;
 	}
 	nn_linear_bwd(&l->gate, s->p, s->g, a->xbar, dg, dxbar, 1);
 	for (size_t i = 0; i < a->n; i++) {
@@ -369,19 +415,22 @@ void nn_attn_bwd(const struct nn_attn *l, const struct nn_step *s, const struct 
 			     as_zalloc(s->mem, size, sizeof *dz),
 			     as_zalloc(s->mem, size, sizeof *dz) }; /* dQg, dK, dV */
 	float *ds = as_alloc(s->mem, l->h, sizeof *ds);
-	float *scratch = as_alloc(s->mem, a->a_head, sizeof *scratch);
+	size_t most;
+	float *scratch;
 
+	(void)count_scores(l, a->n, &most);
+	scratch = as_alloc(s->mem, most, sizeof *scratch);
 	nn_linear_bwd(&l->o, s->p, s->g, a->z, dy, dz, a->n); /* dz = dy W_o */
 	for (size_t h = 0; h < l->h; h++) {
 		const float *soft = a->a + h * a->a_head;
 
-		ds[h] = share_bwd(l, a, h, dz);
-		for (struct block b = block_at(l, 0, a->n);; b = block_at(l, b.i1, a->n)) {
+		ds[h] = l->gated ? share_bwd(l, a, h, dz) : 0.0F;
+		for (size_t i = 0; i < a->n;) {
+			const struct block b = block_at(l, i, a->n);
+
 			block_bwd(l, a, h, &b, soft, dz, d, scratch);
 			soft += (b.i1 - b.i0) * keys(&b);
-			if (b.i1 == a->n) {
-				break;
-			}
+			i = b.i1;
 		}
 	}
 	if (l->gated) {

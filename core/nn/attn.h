@@ -17,21 +17,22 @@ struct nn_attn {
 				 * `globals` tokens, which see everything */
 };
 
-/* What fwd leaves for bwd. */
+/* What fwd leaves for bwd. After inference the matrices are gone and n to opened remain. */
 struct nn_attn_act {
 	size_t n;
-	const float *x;  /* [n, d], borrowed from fwd's caller until bwd */
-	float *xbar;     /* [d] */
-	float *gate;     /* [d] */
-	float *share;    /* [h] */
-	bool *open;      /* [h] */
-	size_t opened;   /* heads that are open */
+	const float *x;   /* [n, d], borrowed from fwd's caller until bwd */
+	float *xbar;      /* [d] */
+	float *gate;      /* [d] */
+	float *scale;     /* [d] the share of each channel's head */
+	float *share;     /* [h] */
+	bool *open;       /* [h] */
+	size_t opened;    /* heads that are open */
 	float *q, *k, *v; /* [n, d] */
-	float *qg;       /* [n, d] gated queries */
-	float *av;       /* [n, d] A V */
-	float *z;        /* [n, d] share A V, what W_o sees */
-	float *a;        /* training: softmax rows, head by head, block by block */
-	size_t a_head;   /* floats of one head in a */
+	float *qg;        /* [n, d] gated queries */
+	float *av;        /* [n, d] A V */
+	float *z;      /* [n, d] share A V, of closed heads too; what W_o sees of the open ones */
+	float *a;      /* softmax rows, head by head, block by block */
+	size_t a_head; /* floats of one head in a */
 };
 
 /* full 1024, window 256, globals 4. Without a gate the layer has no gate weights. */
@@ -40,7 +41,8 @@ void nn_attn_init(struct nn_attn *l, struct nn_params *ps, const char *prefix, s
 /* y is overwritten. With s->rng NULL closed heads are not computed. */
 void nn_attn_fwd(const struct nn_attn *l, const struct nn_step *s, struct nn_attn_act *a,
 		 const float *restrict x, float *restrict y, size_t n);
-/* Adds to dx and the gradients, that of gate_loss * sum of shares included. After a training fwd. */
+/* Adds to dx and the gradients, that of gate_loss * sum of shares included. After a training fwd.
+ */
 void nn_attn_bwd(const struct nn_attn *l, const struct nn_step *s, const struct nn_attn_act *a,
 		 const float *restrict dy, float *restrict dx);
 

@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { ROWS = 256 }; /* of the MLP at a time, in inference */
+
 void nn_block_init(struct nn_block *b, struct nn_params *ps, const char *prefix, size_t d,
 		   size_t heads, size_t mlp, bool gated, float threshold)
 {
@@ -33,29 +35,57 @@ void nn_block_init(struct nn_block *b, struct nn_params *ps, const char *prefix,
 	nn_linear_init(&b->down, ps, name, mlp * d, d, true, 1.0F);
 }
 
+/* x += drop(Attn(norm1(x))) */
+static void attn_fwd(const struct nn_block *b, const struct nn_step *s, struct nn_block_act *a,
+		     float *x, size_t n)
+{
+	const size_t size = n * b->norm1.d;
+	float *y = as_alloc(s->mem, size, sizeof *y);
+
+	a->x1 = as_alloc(s->mem, size, sizeof *a->x1);
+	nn_norm_fwd(&b->norm1, s->p, &a->norm1, s->mem, x, a->x1, n);
+	nn_attn_fwd(&b->attn, s, &a->attn, a->x1, y, n);
+	a->keep1 = nn_drop_fwd(s, y, size);
+	tn_axpy(x, 1.0F, y, size);
+}
+
+/* x += drop(GELU(norm2(x) W_up' + b) W_down' + b) */
+static void mlp_fwd(const struct nn_block *b, const struct nn_step *s, struct nn_block_act *a,
+		    float *x, size_t n)
+{
+	const size_t size = n * b->norm2.d;
+	const size_t wide = n * b->up.out;
+	float *y = as_alloc(s->mem, size, sizeof *y);
+
+	a->x2 = as_alloc(s->mem, size, sizeof *a->x2);
+	a->h = as_alloc(s->mem, wide, sizeof *a->h);
+	a->a = as_alloc(s->mem, wide, sizeof *a->a);
+	nn_norm_fwd(&b->norm2, s->p, &a->norm2, s->mem, x, a->x2, n);
+	nn_linear_fwd(&b->up, s->p, a->x2, a->h, n);
+	tn_gelu(a->h, a->a, wide);
+	nn_linear_fwd(&b->down, s->p, a->a, y, n);
+	a->keep2 = nn_drop_fwd(s, y, size);
+	tn_axpy(x, 1.0F, y, size);
+}
+
 void nn_block_fwd(const struct nn_block *b, const struct nn_step *s, struct nn_block_act *a,
 		  float *x, size_t n)
 {
-	const size_t d = b->norm1.d;
-	float *y = as_alloc(s->mem, n * d, sizeof *y);
+	const size_t mark = s->mem->used;
 
 	a->n = n;
-	a->x1 = as_alloc(s->mem, n * d, sizeof *a->x1);
-	a->x2 = as_alloc(s->mem, n * d, sizeof *a->x2);
-	a->h = as_alloc(s->mem, n * b->up.out, sizeof *a->h);
-	a->a = as_alloc(s->mem, n * b->up.out, sizeof *a->a);
-
-	nn_norm_fwd(&b->norm1, s->p, &a->norm1, s->mem, x, a->x1, n);
-	nn_attn_fwd(&b->attn, s, &a->attn, a->x1, y, n);
-	a->keep1 = nn_drop_fwd(s, y, n * d);
-	tn_axpy(x, 1.0F, y, n * d);
-
-	nn_norm_fwd(&b->norm2, s->p, &a->norm2, s->mem, x, a->x2, n);
-	nn_linear_fwd(&b->up, s->p, a->x2, a->h, n);
-	tn_gelu(a->h, a->a, n * b->up.out);
-	nn_linear_fwd(&b->down, s->p, a->a, y, n);
-	a->keep2 = nn_drop_fwd(s, y, n * d);
-	tn_axpy(x, 1.0F, y, n * d);
+	attn_fwd(b, s, a, x, n);
+	if (s->rng != NULL) {
+		mlp_fwd(b, s, a, x, n);
+		return;
+	}
+	/* Inference: rows are independent here, so a long input needs the hidden layer of a few. */
+	for (size_t i = 0; i < n; i += ROWS) {
+		as_arena_reset(s->mem, mark);
+		mlp_fwd(b, s, a, x + i * b->norm2.d, n - i < ROWS ? n - i : ROWS);
+	}
+	as_arena_reset(s->mem, mark);
+	*a = (struct nn_block_act){ .n = n, .attn = { .n = n, .opened = a->attn.opened } };
 }
 
 void nn_block_bwd(const struct nn_block *b, const struct nn_step *s, const struct nn_block_act *a,

@@ -12,13 +12,14 @@ struct nn_block {
 	struct nn_linear up, down; /* d -> mlp * d -> d */
 };
 
+/* What fwd leaves for bwd. After inference only n and attn.opened remain. */
 struct nn_block_act {
 	size_t n;
 	struct nn_norm_act norm1, norm2;
 	struct nn_attn_act attn;
 	float *x1, *x2;       /* normed inputs [n, d] */
 	float *h, *a;         /* [n, mlp * d] before and after GELU */
-	float *keep1, *keep2; /* dropout masks [n, d], NULL in inference */
+	float *keep1, *keep2; /* dropout masks [n, d] or NULL */
 };
 
 void nn_block_init(struct nn_block *b, struct nn_params *ps, const char *prefix, size_t d,

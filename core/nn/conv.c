@@ -12,11 +12,12 @@
 #include "core/nn/conv.h"
 
 #include "core/nn/linear.h"
+#include "core/tensor/rows.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { TAPS = 9 };
+enum { SIDE = 3, TAPS = SIDE * SIDE };
 
 void nn_conv_init(struct nn_conv *l, struct nn_params *ps, const char *prefix, size_t in,
 		  size_t out, size_t stride)
@@ -41,29 +42,46 @@ static size_t halved(size_t n, size_t stride)
 	return (n + stride - 1) / stride;
 }
 
-/* Row index of tap t of output place i along one side, or -1 outside. */
-static ptrdiff_t tap(size_t i, size_t t, size_t stride, size_t size)
-{
-	const ptrdiff_t at = (ptrdiff_t)(i * stride + t) - 1;
+/* The part of a row of x that the three taps of one kernel row cover: columns [c0, c1) of the
+ * input, which are taps from `skip` on. Channels last: they are one run of floats. */
+struct run {
+	size_t c0, c1, skip;
+};
 
-	return at < 0 || at >= (ptrdiff_t)size ? -1 : at;
+static struct run taps(size_t j, size_t stride, size_t w)
+{
+	const size_t at = j * stride; /* tap 0 is column at - 1 */
+
+	return (struct run){ .c0 = at > 0 ? at - 1 : 0,
+			     .c1 = at + 2 < w ? at + 2 : w,
+			     .skip = at > 0 ? 0 : 1 };
+}
+
+/* Input row of kernel row t for output row i, plus one: 0 and h + 1 are the padding. */
+static size_t row_of(size_t i, size_t t, size_t stride)
+{
+	return i * stride + t;
 }
 
 static void unfold(const struct nn_conv *l, const struct nn_conv_act *a, const float *x)
 {
+	const size_t in = l->in;
+	const size_t oh = halved(a->h, l->stride);
+	const size_t ow = halved(a->w, l->stride);
 	float *c = a->cols;
 
-	for (size_t i = 0; i < halved(a->h, l->stride); i++) {
-		for (size_t j = 0; j < halved(a->w, l->stride); j++) {
-			for (size_t t = 0; t < TAPS; t++, c += l->in) {
-				const ptrdiff_t r = tap(i, t / 3, l->stride, a->h);
-				const ptrdiff_t q = tap(j, t % 3, l->stride, a->w);
+	memset(c, 0, oh * ow * TAPS * in * sizeof *c);
+	for (size_t i = 0; i < oh; i++) {
+		for (size_t j = 0; j < ow; j++, c += TAPS * in) {
+			const struct run u = taps(j, l->stride, a->w);
 
-				if (r < 0 || q < 0) {
-					memset(c, 0, l->in * sizeof *c);
-				} else {
-					memcpy(c, x + ((size_t)r * a->w + (size_t)q) * l->in,
-					       l->in * sizeof *c);
+			for (size_t t = 0; t < SIDE; t++) {
+				const size_t r = row_of(i, t, l->stride);
+
+				if (r >= 1 && r <= a->h) {
+					memcpy(c + (t * SIDE + u.skip) * in,
+					       x + ((r - 1) * a->w + u.c0) * in,
+					       (u.c1 - u.c0) * in * sizeof *c);
 				}
 			}
 		}
@@ -73,15 +91,20 @@ static void unfold(const struct nn_conv *l, const struct nn_conv_act *a, const f
 /* The adjoint of unfold: adds. */
 static void fold(const struct nn_conv *l, const struct nn_conv_act *a, const float *dc, float *dx)
 {
-	for (size_t i = 0; i < halved(a->h, l->stride); i++) {
-		for (size_t j = 0; j < halved(a->w, l->stride); j++) {
-			for (size_t t = 0; t < TAPS; t++, dc += l->in) {
-				const ptrdiff_t r = tap(i, t / 3, l->stride, a->h);
-				const ptrdiff_t q = tap(j, t % 3, l->stride, a->w);
-				float *to = dx + ((size_t)r * a->w + (size_t)q) * l->in;
+	const size_t in = l->in;
+	const size_t oh = halved(a->h, l->stride);
+	const size_t ow = halved(a->w, l->stride);
 
-				for (size_t k = 0; r >= 0 && q >= 0 && k < l->in; k++) {
-					to[k] += dc[k];
+	for (size_t i = 0; i < oh; i++) {
+		for (size_t j = 0; j < ow; j++, dc += TAPS * in) {
+			const struct run u = taps(j, l->stride, a->w);
+
+			for (size_t t = 0; t < SIDE; t++) {
+				const size_t r = row_of(i, t, l->stride);
+
+				if (r >= 1 && r <= a->h) {
+					tn_axpy(dx + ((r - 1) * a->w + u.c0) * in, 1.0F,
+						dc + (t * SIDE + u.skip) * in, (u.c1 - u.c0) * in);
 				}
 			}
 		}

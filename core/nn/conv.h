@@ -13,8 +13,8 @@ struct nn_conv {
 };
 
 struct nn_conv_act {
-	size_t h, w;  /* of the input */
-	float *cols;  /* [oh * ow, 9 * in] the patches (im2col) */
+	size_t h, w; /* of the input */
+	float *cols; /* [oh * ow, 9 * in] the patches (im2col) */
 };
 
 void nn_conv_init(struct nn_conv *l, struct nn_params *ps, const char *prefix, size_t in,

@@ -71,8 +71,8 @@ double nn_loss_multi(const float *logits, const float *t, float *d, size_t c, do
 		/* -t log s(x) - (1 - t) log(1 - s(x)), without overflow */
 		loss += fmax(x, 0.0) - x * (double)t[k] + log1p(exp(-fabs(x)));
 		if (d != NULL) {
-			d[k] += (float)(weight / (double)c *
-					(1.0 / (1.0 + exp(-x)) - (double)t[k]));
+			d[k] +=
+			    (float)(weight / (double)c * (1.0 / (1.0 + exp(-x)) - (double)t[k]));
 		}
 	}
 	return weight * loss / (double)c;

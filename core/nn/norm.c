@@ -14,7 +14,7 @@
  * Ba, Kiros, Hinton, "Layer Normalization" (2016), arXiv:1607.06450, section 3. */
 #include "core/nn/norm.h"
 
-#include <math.h>
+#include "core/tensor/rows.h"
 
 static const float eps = 1e-5F;
 
@@ -25,67 +25,30 @@ void nn_norm_init(struct nn_norm *l, struct nn_params *ps, const char *prefix, s
 	l->beta = nn_param_add(ps, prefix, "beta", 1, d, 0, NN_ZERO, 0.0F);
 }
 
-static void mean_rstd(const float *x, size_t d, float *mean, float *rstd)
+static struct tn_norm kernel(const struct nn_norm *l, const float *p)
 {
-	float m = 0.0F;
-	float var = 0.0F;
-
-	for (size_t j = 0; j < d; j++) {
-		m += x[j];
-	}
-	m /= (float)d;
-	for (size_t j = 0; j < d; j++) {
-		var += (x[j] - m) * (x[j] - m);
-	}
-	*mean = m;
-	*rstd = 1.0F / sqrtf(var / (float)d + eps);
+	return (
+	    struct tn_norm){ .gamma = p + l->gamma, .beta = p + l->beta, .d = l->d, .eps = eps };
 }
 
 void nn_norm_fwd(const struct nn_norm *l, const float *p, struct nn_norm_act *a,
 		 struct as_arena *mem, const float *restrict x, float *restrict y, size_t n)
 {
-	const size_t d = l->d;
-	const float *gamma = p + l->gamma;
-	const float *beta = p + l->beta;
+	const struct tn_norm norm = kernel(l, p);
 
-	a->xhat = as_alloc(mem, n * d, sizeof *a->xhat);
+	a->xhat = as_alloc(mem, n * l->d, sizeof *a->xhat);
 	a->rstd = as_alloc(mem, n, sizeof *a->rstd);
-	for (size_t i = 0; i < n; i++) {
-		float mean;
-
-		mean_rstd(x + i * d, d, &mean, &a->rstd[i]);
-		for (size_t j = 0; j < d; j++) {
-			const float xhat = (x[i * d + j] - mean) * a->rstd[i];
-
-			a->xhat[i * d + j] = xhat;
-			y[i * d + j] = gamma[j] * xhat + beta[j];
-		}
-	}
+	tn_norm_rows(&norm, x, a->xhat, a->rstd, y, n);
 }
 
 void nn_norm_bwd(const struct nn_norm *l, const float *p, float *g, const struct nn_norm_act *a,
 		 const float *restrict dy, float *restrict dx, size_t n)
 {
-	const size_t d = l->d;
-	const float *gamma = p + l->gamma;
+	const struct tn_norm norm = kernel(l, p);
 
+	tn_norm_rows_bwd(&norm, a->xhat, a->rstd, dy, dx, n); /* dx */
 	for (size_t i = 0; i < n; i++) {
-		const float *dyi = dy + i * d;
-		const float *xhat = a->xhat + i * d;
-		float mean_q = 0.0F;
-		float mean_qx = 0.0F;
-
-		for (size_t j = 0; j < d; j++) {
-			mean_q += gamma[j] * dyi[j];
-			mean_qx += gamma[j] * dyi[j] * xhat[j];
-			g[l->gamma + j] += dyi[j] * xhat[j]; /* dgamma */
-			g[l->beta + j] += dyi[j];            /* dbeta */
-		}
-		mean_q /= (float)d;
-		mean_qx /= (float)d;
-		for (size_t j = 0; j < d; j++) { /* dx */
-			dx[i * d + j] +=
-			    a->rstd[i] * (gamma[j] * dyi[j] - mean_q - xhat[j] * mean_qx);
-		}
+		tn_mul_add(g + l->gamma, dy + i * l->d, a->xhat + i * l->d, l->d); /* dgamma */
 	}
+	tn_sum_rows(g + l->beta, dy, n, l->d); /* dbeta */
 }

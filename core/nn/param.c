@@ -36,10 +36,18 @@ static void start_one(const struct nn_param *p, float *v, struct as_rng *rng)
 {
 	for (size_t i = 0; i < p->rows * p->cols; i++) {
 		switch (p->start) {
-		case NN_ZERO: v[i] = 0.0F; break;
-		case NN_ONE: v[i] = 1.0F; break;
-		case NN_CONST: v[i] = p->scale; break;
-		case NN_NORMAL: v[i] = p->scale * as_rng_normal(rng); break;
+		case NN_ZERO:
+			v[i] = 0.0F;
+			break;
+		case NN_ONE:
+			v[i] = 1.0F;
+			break;
+		case NN_CONST:
+			v[i] = p->scale;
+			break;
+		case NN_NORMAL:
+			v[i] = p->scale * as_rng_normal(rng);
+			break;
 		}
 	}
 }

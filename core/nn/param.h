@@ -2,10 +2,10 @@
  * param.h - the one list of weights. Adam, the model file, `assay inspect` and the gradient
  * check all walk it.
  *
- * All weights of a set lie one after another in one float array v. A layer holds offsets into it, not
- * pointers: its fwd takes the weights p (= ps->v) and its bwd the gradients g, an array of the same
- * length. So one layer serves any number of threads, each with gradients of its own, and copies of
- * all weights (checkpoints, averages) are one memcpy. */
+ * All weights of a set lie one after another in one float array v. A layer holds offsets into it,
+ * not pointers: its fwd takes the weights p (= ps->v) and its bwd the gradients g, an array of the
+ * same length. So one layer serves any number of threads, each with gradients of its own, and
+ * copies of all weights (checkpoints, averages) are one memcpy. */
 #ifndef NN_PARAM_H
 #define NN_PARAM_H
 
@@ -36,9 +36,10 @@ struct nn_params {
 };
 
 /* Registers "prefix.name" (or just name where prefix is ""), returns its offset. Before start. */
-size_t nn_param_add(struct nn_params *ps, const char *prefix, const char *name, size_t rows, size_t cols,
-		    unsigned flags, enum nn_start start, float scale);
-/* Allocates v (64-byte aligned) and gives every weight its first value, in order of registration. */
+size_t nn_param_add(struct nn_params *ps, const char *prefix, const char *name, size_t rows,
+		    size_t cols, unsigned flags, enum nn_start start, float scale);
+/* Allocates v (64-byte aligned) and gives every weight its first value, in order of registration.
+ */
 void nn_params_start(struct nn_params *ps, struct as_rng *rng);
 void nn_params_free(struct nn_params *ps);
 /* NULL where there is none. */

@@ -15,8 +15,8 @@ struct nn_step {
 	float *g;             /* gradients, added to by bwd; NULL where there is no bwd */
 	struct as_arena *mem; /* activations; the caller resets it after the pass */
 	struct as_rng *rng;
-	float dropout;        /* chance of zeroing an activation, training only */
-	float gate_loss;      /* lambda of the heads' shares, training only */
+	float dropout;   /* chance of zeroing an activation, training only */
+	float gate_loss; /* lambda of the heads' shares, training only */
 };
 
 #endif

@@ -1,4 +1,8 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * gemm.c - C += op(A) op(B) by BLAS sgemm.
+ *
+ * Dongarra, Du Croz, Hammarling, Duff, "A Set of Level 3 Basic Linear Algebra Subprograms" (1990),
+ * ACM TOMS 16(1), section 3. */
 #include "core/tensor/gemm.h"
 
 #include <cblas.h>

@@ -1,81 +1,55 @@
 /* SPDX-License-Identifier: Apache-2.0
- * rows.c - row kernels. Sums run over 16 lanes that are added in a fixed tree at the end, so the
- * result does not depend on the width of the vectors; with -ffp-contract=off no product is fused
- * into a sum, so every clone gives the same bits. */
+ * rows.c - row kernels.
+ *
+ *   exp        n = round(x log2 e)   r = x - n ln 2   e^x = 2^n (1 + r + r^2 P(r)),  |r| <= ln 2 /
+ * 2 P of degree 5 and the split of ln 2: Moshier, Cephes, expf.c softmax    a_j  = e^(s (x_j - max
+ * x)) / sum_i e^(s (x_i - max x)) dx_j = s a_j (da_j - sum_i a_i da_i) gelu       y    = x Phi(x)
+ *              dx  += dy (Phi(x) + x phi(x))       phi(x) = e^(-x^2 / 2) / sqrt(2 pi)
+ *              Phi by erf: Abramowitz, Stegun, "Handbook of Mathematical Functions" (1964), 7.1.26,
+ *              |error of erf| <= 1.5e-7
+ *   norm, adam core/nn/norm.c, core/nn/adam.c
+ *
+ * A sum over a row has 16 lanes: element j belongs to lane j mod 16, and the lanes are added in one
+ * fixed tree. Each compiler's vectors then hold the same partial sums on x86-64, AVX2 and AVX-512,
+ * and with -ffp-contract=off the bits agree. Sanitizers run before ifunc resolvers may: no clones
+ * there. */
 #include "core/tensor/rows.h"
 
+#include <assert.h>
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
 enum { LANES = 16 };
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#endif
-/* One body for each instruction set, chosen at load time. clang 14 has no target_clones in C, and
- * the resolver runs before a sanitizer is ready. */
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(SANITIZED)
+/* gcc only: clang 14 names the clones' dispatcher so that no other file finds it. */
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__OPTIMIZE__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define CLONES __attribute__((target_clones("default", "avx2", "avx512f")))
 #else
 #define CLONES
 #endif
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE float sum_lanes(float s[LANES])
-{
-	for (size_t half = LANES / 2; half > 0; half /= 2) {
-		for (size_t l = 0; l < half; l++) {
-			s[l] += s[l + half];
-		}
-	}
-	return s[0];
-}
-
-/* e^x = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2; e^r by its series to r^7 / 7!. The two parts
- * of ln 2 keep n ln 2 exact: Cody, Waite, "Software Manual for the Elementary Functions" (1980), 6. */
-INLINE float exp_one(float x)
-{
-	const float lo = -87.0F;
-	const float hi = 88.0F;
-	const float clamped = x < lo ? lo : (x > hi ? hi : x);
-	const float shift = 12582912.0F; /* 1.5 * 2^23: adding it rounds to a whole number */
-	const float n = (clamped * 1.44269504F + shift) - shift;
-	const float r = (clamped - n * 0.693359375F) + n * 2.12194440e-4F;
-	float p = 1.0F / 5040.0F;
-	int32_t bits;
-	float scale;
-
-	p = p * r + 1.0F / 720.0F;
-	p = p * r + 1.0F / 120.0F;
-	p = p * r + 1.0F / 24.0F;
-	p = p * r + 1.0F / 6.0F;
-	p = p * r + 0.5F;
-	p = p * r + 1.0F;
-	p = p * r + 1.0F;
-	bits = ((int32_t)n + 127) * (1 << 23);
-	memcpy(&scale, &bits, sizeof scale);
-	return x < lo ? 0.0F : p * scale;
-}
+/* A helper is compiled into each clone of its callers, never called. */
+#define INTO static inline __attribute__((always_inline))
 
 CLONES void tn_add_rows(float *restrict y, const float *restrict b, size_t rows, size_t cols)
 {
-	for (size_t i = 0; i < rows; i++) {
+	for (size_t r = 0; r < rows; r++) {
+		float *restrict row = y + r * cols;
+
 		for (size_t j = 0; j < cols; j++) {
-			y[i * cols + j] += b[j];
+			row[j] += b[j];
 		}
 	}
 }
 
 CLONES void tn_sum_rows(float *restrict b, const float *restrict y, size_t rows, size_t cols)
 {
-	for (size_t i = 0; i < rows; i++) {
+	for (size_t r = 0; r < rows; r++) {
+		const float *restrict row = y + r * cols;
+
 		for (size_t j = 0; j < cols; j++) {
-			b[j] += y[i * cols + j];
+			b[j] += row[j];
 		}
 	}
 }
@@ -87,85 +61,160 @@ CLONES void tn_axpy(float *restrict y, float a, const float *restrict x, size_t 
 	}
 }
 
-INLINE float dot(const float *restrict x, const float *restrict y, size_t n)
+CLONES void tn_mul(float *restrict y, const float *restrict x, size_t n)
 {
-	float s[LANES] = { 0 };
+	for (size_t i = 0; i < n; i++) {
+		y[i] *= x[i];
+	}
+}
+
+CLONES void tn_mul_add(float *restrict y, const float *restrict x, const float *restrict z,
+		       size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		y[i] += x[i] * z[i];
+	}
+}
+
+/* The one order in which lanes are added. */
+INTO float lanes_sum(float *lane)
+{
+	for (size_t half = LANES / 2; half > 0; half /= 2) {
+		for (size_t l = 0; l < half; l++) {
+			lane[l] += lane[l + half];
+		}
+	}
+	return lane[0];
+}
+
+INTO float row_sum(const float *x, size_t n)
+{
+	float lane[LANES] = { 0.0F };
 	size_t i = 0;
 
 	for (; i + LANES <= n; i += LANES) {
 		for (size_t l = 0; l < LANES; l++) {
-			s[l] += x[i + l] * y[i + l];
+			lane[l] += x[i + l];
 		}
 	}
-	for (size_t l = 0; i < n; i++, l++) {
-		s[l] += x[i] * y[i];
+	for (size_t l = 0; i + l < n; l++) {
+		lane[l] += x[i + l];
 	}
-	return sum_lanes(s);
+	return lanes_sum(lane);
 }
 
-CLONES float tn_dot(const float *restrict x, const float *restrict y, size_t n)
+INTO float row_dot(const float *x, const float *y, size_t n)
 {
-	return dot(x, y, n);
+	float lane[LANES] = { 0.0F };
+	size_t i = 0;
+
+	for (; i + LANES <= n; i += LANES) {
+		for (size_t l = 0; l < LANES; l++) {
+			lane[l] += x[i + l] * y[i + l];
+		}
+	}
+	for (size_t l = 0; i + l < n; l++) {
+		lane[l] += x[i + l] * y[i + l];
+	}
+	return lanes_sum(lane);
 }
 
+CLONES float tn_dot(const float *x, const float *y, size_t n)
+{
+	return row_dot(x, y, n);
+}
+
+INTO float bits_float(uint32_t u)
+{
+	float f;
+
+	memcpy(&f, &u, sizeof f);
+	return f;
+}
+
+INTO uint32_t float_bits(float f)
+{
+	uint32_t u;
+
+	memcpy(&u, &f, sizeof u);
+	return u;
+}
+
+INTO float exp_one(float x)
+{
+	const float up = x > 88.0F ? 88.0F : x;
+	const float in = up < -87.0F ? -87.0F : up;
+	/* Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits. */
+	const float t = in * 1.44269504088896341F + 0x1.8p23F;
+	const float n = t - 0x1.8p23F;
+	const float r = in - n * 0.693359375F + n * 2.12194440e-4F;
+	float p = 1.9875691500e-4F;
+
+	p = p * r + 1.3981999507e-3F;
+	p = p * r + 8.3334519073e-3F;
+	p = p * r + 4.1665795894e-2F;
+	p = p * r + 1.6666665459e-1F;
+	p = p * r + 5.0000001201e-1F;
+	p = p * (r * r) + r + 1.0F;
+	p *= bits_float((float_bits(t) << 23) + 0x3f800000U);
+	return x < -87.0F ? 0.0F : p;
+}
+
+/* Sixteen at a time through a local array: x and y may be one array. */
 CLONES void tn_exp(const float *x, float *y, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
+	float t[LANES] = { 0.0F };
+	size_t i = 0;
+
+	for (; i + LANES <= n; i += LANES) {
+		memcpy(t, x + i, sizeof t);
+		for (size_t l = 0; l < LANES; l++) {
+			t[l] = exp_one(t[l]);
+		}
+		memcpy(y + i, t, sizeof t);
+	}
+	for (; i < n; i++) {
 		y[i] = exp_one(x[i]);
 	}
 }
 
-INLINE float max_row(const float *x, size_t n)
+INTO float row_max(const float *x, size_t n)
 {
-	float m[LANES];
+	float lane[LANES];
+	float max;
 	size_t i = 0;
 
 	for (size_t l = 0; l < LANES; l++) {
-		m[l] = x[0];
+		lane[l] = -INFINITY;
 	}
 	for (; i + LANES <= n; i += LANES) {
 		for (size_t l = 0; l < LANES; l++) {
-			m[l] = x[i + l] > m[l] ? x[i + l] : m[l];
+			lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
 		}
 	}
-	for (; i < n; i++) {
-		m[0] = x[i] > m[0] ? x[i] : m[0];
+	for (size_t l = 0; i + l < n; l++) {
+		lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
 	}
+	max = lane[0];
 	for (size_t l = 1; l < LANES; l++) {
-		m[0] = m[l] > m[0] ? m[l] : m[0];
+		max = lane[l] > max ? lane[l] : max;
 	}
-	return m[0];
-}
-
-INLINE float sum_row(const float *x, size_t n)
-{
-	float s[LANES] = { 0 };
-	size_t i = 0;
-
-	for (; i + LANES <= n; i += LANES) {
-		for (size_t l = 0; l < LANES; l++) {
-			s[l] += x[i + l];
-		}
-	}
-	for (size_t l = 0; i < n; i++, l++) {
-		s[l] += x[i];
-	}
-	return sum_lanes(s);
+	return max;
 }
 
 CLONES void tn_softmax_rows(float *x, size_t rows, size_t cols, size_t ld, float scale)
 {
-	for (size_t i = 0; i < rows; i++) {
-		float *row = x + i * ld;
-		const float top = max_row(row, cols) * scale; /* scale > 0 */
-		float inv;
+	for (size_t r = 0; r < rows; r++) {
+		float *row = x + r * ld;
+		const float max = row_max(row, cols);
+		float over;
 
 		for (size_t j = 0; j < cols; j++) {
-			row[j] = exp_one(row[j] * scale - top);
+			row[j] = exp_one(scale * (row[j] - max));
 		}
-		inv = 1.0F / sum_row(row, cols);
+		over = 1.0F / row_sum(row, cols);
 		for (size_t j = 0; j < cols; j++) {
-			row[j] *= inv;
+			row[j] *= over;
 		}
 	}
 }
@@ -173,43 +222,39 @@ CLONES void tn_softmax_rows(float *x, size_t rows, size_t cols, size_t ld, float
 CLONES void tn_softmax_rows_bwd(const float *restrict a, float *restrict da, size_t rows,
 				size_t cols, size_t ld, float scale)
 {
-	for (size_t i = 0; i < rows; i++) {
-		const float *ai = a + i * ld;
-		float *di = da + i * ld;
-		const float mean = dot(ai, di, cols);
+	for (size_t r = 0; r < rows; r++) {
+		const float *restrict ar = a + r * ld;
+		float *restrict dr = da + r * ld;
+		const float sum = row_dot(ar, dr, cols);
 
 		for (size_t j = 0; j < cols; j++) {
-			di[j] = scale * ai[j] * (di[j] - mean);
+			dr[j] = scale * ar[j] * (dr[j] - sum);
 		}
 	}
 }
 
-/* erf by Abramowitz, Stegun, "Handbook of Mathematical Functions" (1964), 7.1.26: within 1.5e-7. */
-INLINE void gauss(float x, float *cdf, float *pdf)
+/* Phi(x) and e^(-x^2 / 2), which Phi needs and phi is a multiple of. */
+INTO float gauss_below(float x, float *e)
 {
-	const float z = (x < 0.0F ? -x : x) * 0.70710678F;
-	const float e = exp_one(-z * z);
+	const float z = fabsf(x) * 0.70710678118654752F;
 	const float t = 1.0F / (1.0F + 0.3275911F * z);
 	float p = 1.061405429F;
-	float tail;
 
+	*e = exp_one(-z * z);
 	p = p * t - 1.453152027F;
 	p = p * t + 1.421413741F;
 	p = p * t - 0.284496736F;
 	p = p * t + 0.254829592F;
-	tail = 0.5F * p * t * e; /* 1 - Phi(|x|) */
-	*cdf = x < 0.0F ? tail : 1.0F - tail;
-	*pdf = 0.39894228F * e;
+	p = 0.5F * (p * t) * *e; /* Phi(-|x|) */
+	return x < 0.0F ? p : 1.0F - p;
 }
 
 CLONES void tn_gelu(const float *restrict x, float *restrict y, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		float cdf;
-		float pdf;
+		float e;
 
-		gauss(x[i], &cdf, &pdf);
-		y[i] = x[i] * cdf;
+		y[i] = x[i] * gauss_below(x[i], &e);
 	}
 }
 
@@ -217,10 +262,80 @@ CLONES void tn_gelu_bwd(const float *restrict x, const float *restrict dy, float
 			size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		float cdf;
-		float pdf;
+		float e;
+		const float below = gauss_below(x[i], &e);
 
-		gauss(x[i], &cdf, &pdf);
-		dx[i] += dy[i] * (cdf + x[i] * pdf);
+		dx[i] += dy[i] * (below + x[i] * (0.39894228040143268F * e));
+	}
+}
+
+CLONES void tn_norm_rows(const struct tn_norm *l, const float *restrict x, float *restrict xhat,
+			 float *restrict rstd, float *restrict y, size_t rows)
+{
+	const float *restrict gamma = l->gamma;
+	const float *restrict beta = l->beta;
+	const size_t d = l->d;
+
+	for (size_t r = 0; r < rows; r++) {
+		const float *restrict xr = x + r * d;
+		float *restrict hr = xhat + r * d;
+		float *restrict yr = y + r * d;
+		const float mean = row_sum(xr, d) / (float)d;
+		float scale;
+
+		for (size_t j = 0; j < d; j++) {
+			hr[j] = xr[j] - mean;
+		}
+		scale = 1.0F / sqrtf(row_dot(hr, hr, d) / (float)d + l->eps);
+		for (size_t j = 0; j < d; j++) {
+			hr[j] *= scale;
+			yr[j] = gamma[j] * hr[j] + beta[j];
+		}
+		rstd[r] = scale;
+	}
+}
+
+CLONES void tn_norm_rows_bwd(const struct tn_norm *l, const float *restrict xhat,
+			     const float *restrict rstd, const float *restrict dy,
+			     float *restrict dx, size_t rows)
+{
+	const float *restrict gamma = l->gamma;
+	const size_t d = l->d;
+
+	for (size_t r = 0; r < rows; r++) {
+		const float *restrict hr = xhat + r * d;
+		const float *restrict gr = dy + r * d;
+		float *restrict xr = dx + r * d;
+		const float mean = row_dot(gamma, gr, d) / (float)d; /* mean(g), g = gamma dy */
+		float lane[LANES] = { 0.0F };
+		float along; /* mean(g xhat) */
+		size_t i = 0;
+
+		for (; i + LANES <= d; i += LANES) {
+			for (size_t k = 0; k < LANES; k++) {
+				lane[k] += gamma[i + k] * gr[i + k] * hr[i + k];
+			}
+		}
+		for (size_t k = 0; i + k < d; k++) {
+			lane[k] += gamma[i + k] * gr[i + k] * hr[i + k];
+		}
+		along = lanes_sum(lane) / (float)d;
+		for (size_t j = 0; j < d; j++) {
+			xr[j] += rstd[r] * (gamma[j] * gr[j] - mean - hr[j] * along);
+		}
+	}
+}
+
+CLONES void tn_adam(const struct tn_adam *o, float *restrict x, const float *restrict g,
+		    float *restrict m, float *restrict v, size_t n)
+{
+	const struct tn_adam c = *o;
+
+	for (size_t i = 0; i < n; i++) {
+		const float gi = g[i] * c.scale;
+
+		m[i] = c.beta1 * m[i] + (1.0F - c.beta1) * gi;
+		v[i] = c.beta2 * v[i] + (1.0F - c.beta2) * gi * gi;
+		x[i] -= c.rate * (m[i] * c.fix1 / (sqrtf(v[i] * c.fix2) + c.eps) + c.decay * x[i]);
 	}
 }
