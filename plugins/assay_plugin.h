@@ -40,6 +40,9 @@ struct assay_host {
 	const char *(*config)(void *ctx, const char *key);
 	/* msg is one line without a newline; id is stable and upper-case, e.g. "ENC-OOV". [any] */
 	void (*log)(void *ctx, enum assay_level level, const char *id, const char *msg);
+	/* Optional to call, once an item, from within encode(): the bytes are decoded, what follows
+	 * is encoding. Only divides the time that a judgment reports. [work] */
+	void (*decoded)(void *ctx);
 };
 
 /* One page of a part. The host owns it; valid until encode() returns. */
@@ -69,8 +72,8 @@ struct assay_features {
 	uint32_t rows_max;
 	uint32_t rows;     /* set by the plugin; 0 = this item is refused, the next ones are not */
 	const char *limit; /* when rows is 0: the limit that was broken ("pixels"), or NULL */
-	const char
-	    *why; /* when rows is 0: what is wrong; plugin's memory, valid until the next call */
+	/* When rows is 0: what is wrong; plugin's memory, valid until the next call. */
+	const char *why;
 };
 
 struct assay_encoder; /* the plugin's own state */

@@ -2,6 +2,7 @@
 #include "plugins/host.h"
 
 #include "core/base/buf.h"
+#include "core/base/clock.h"
 
 #include <dlfcn.h>
 #include <math.h>
@@ -68,6 +69,13 @@ int pl_load(struct pl_plugin *p, const char *path, struct as_err *e)
 	return pl_check(p->entry, path, e);
 }
 
+static const enum as_level levels[] = {
+	[ASSAY_DEBUG] = AS_DEBUG,
+	[ASSAY_INFO] = AS_INFO,
+	[ASSAY_WARN] = AS_WARN,
+	[ASSAY_ERROR] = AS_ERROR,
+};
+
 static const char *get_setting(void *ctx, const char *key)
 {
 	const struct pl_encoder *c = ctx;
@@ -82,16 +90,26 @@ static const char *get_setting(void *ctx, const char *key)
 
 static void pass_log(void *ctx, enum assay_level level, const char *id, const char *msg)
 {
-	static const enum as_level levels[] = {
-		[ASSAY_DEBUG] = AS_DEBUG,
-		[ASSAY_INFO] = AS_INFO,
-		[ASSAY_WARN] = AS_WARN,
-		[ASSAY_ERROR] = AS_ERROR,
-	};
 	const struct pl_encoder *c = ctx;
 
 	as_log(c->log, (unsigned)level <= ASSAY_ERROR ? levels[level] : AS_ERROR, id,
 	       "plugin=%s %s", c->entry->name, msg);
+}
+
+static void take_decoded(void *ctx)
+{
+	struct pl_encoder *c = ctx;
+
+	c->decoded = as_mono_ns();
+}
+
+struct pl_spent pl_encoder_spent(const struct pl_encoder *c)
+{
+	const int64_t now = as_mono_ns();
+	const int64_t decoded = c->decoded ? c->decoded : c->started;
+
+	return (struct pl_spent){ .decode = (double)(decoded - c->started) / 1e6,
+				  .encode = (double)(now - decoded) / 1e6 };
 }
 
 int pl_encoder_open(struct pl_encoder *c, const struct pl_plugin *p,
@@ -107,7 +125,8 @@ int pl_encoder_open(struct pl_encoder *c, const struct pl_plugin *p,
 			  .abi_minor = ASSAY_ABI_MINOR,
 			  .ctx = c,
 			  .config = get_setting,
-			  .log = pass_log },
+			  .log = pass_log,
+			  .decoded = take_decoded },
 		.setting = setting,
 		.settings = settings,
 		.log = log,
@@ -160,6 +179,8 @@ int pl_encode(struct pl_encoder *c, const struct assay_item *item, struct assay_
 	*out = (struct assay_features){
 		.v = c->v, .place = c->place, .dim = c->dim, .rows_max = c->rows_max
 	};
+	c->started = as_mono_ns();
+	c->decoded = 0;
 	memset(c->place, 0, c->rows_max * sizeof *c->place);
 	if (c->entry->encode(c->state, item, out, 1) != ASSAY_DONE) {
 		return as_fail(e, AS_EIO, "plugin %s: broken at %s page %u", c->entry->name,

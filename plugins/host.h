@@ -9,6 +9,7 @@
 #include "plugins/assay_plugin.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct pl_plugin {
 	void *dso; /* never closed before exit: libraries leave threads and destructors in it */
@@ -37,6 +38,7 @@ struct pl_encoder {
 	uint32_t dim, rows_max;
 	float *v;                  /* [rows_max, dim] */
 	struct assay_place *place; /* [rows_max] */
+	int64_t started, decoded;  /* monotonic ns of the page in hand; decoded 0: not said */
 };
 
 /* c must not move until it is closed (the plugin holds its address). setting holds "model" where
@@ -46,6 +48,12 @@ int pl_encoder_open(struct pl_encoder *c, const struct pl_plugin *p,
 		    const struct pl_setting *setting, size_t settings, const struct as_log *log,
 		    struct as_err *e) AS_CHECKED;
 void pl_encoder_close(struct pl_encoder *c); /* accepts a zeroed one */
+
+/* How the time of a page was spent, in milliseconds. */
+struct pl_spent {
+	double decode, encode; /* decode 0: the plugin does not tell them apart */
+};
+struct pl_spent pl_encoder_spent(const struct pl_encoder *c);
 
 /* Encodes one page. out->v and out->place are c's, valid until the next call.
  * AS_EFORMAT: the page is refused; e->msg says why, out->limit names the limit or is NULL.

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * db.h - what the files of this room share: the connection and its prepared statements. */
+#ifndef ST_DB_H
+#define ST_DB_H
+
+#include "core/base/map.h"
+#include "core/store/store.h"
+
+#include <sqlite3.h>
+
+enum st_sql {
+#define SQL(name, text) ST_SQL_##name,
+#include "core/store/sql.def"
+#undef SQL
+	ST_SQLS,
+};
+
+/* A page to be written to the spool before the commit; its bytes are the submitter's. */
+struct st_spooled {
+	char sha256[IO_DIGEST_SIZE];
+	const void *data;
+	size_t size;
+};
+
+struct st_store {
+	sqlite3 *db;
+	sqlite3_stmt *stmt[ST_SQLS];
+	char journal[ST_JOURNAL_SIZE];
+	uint64_t epoch;
+	char *spool;           /* folder */
+	struct st_spooled *in; /* of the group in hand */
+	size_t ins, in_cap;
+	char (*out)[IO_DIGEST_SIZE]; /* files that the group may have made useless */
+	size_t outs, out_cap;
+};
+
+/* AS_EIO with SQLite's message. */
+int st_fail(struct st_store *s, const char *what, struct as_err *e);
+/* The statement, reset, with the texts bound from 1 on (up to NULL). */
+sqlite3_stmt *st_use(struct st_store *s, enum st_sql which, const char *const *text);
+/* Runs a statement that gives no row. */
+int st_run(struct st_store *s, sqlite3_stmt *q, struct as_err *e) AS_CHECKED;
+/* Steps once: *row is whether there is one. Reset by the next st_use. */
+int st_step(struct st_store *s, sqlite3_stmt *q, bool *row, struct as_err *e) AS_CHECKED;
+
+/* spool.c */
+void st_spool_put(struct st_store *s, const struct st_page *page);
+void st_spool_drop(struct st_store *s, const char *sha256);
+int st_spool_sync(struct st_store *s, struct as_err *e) AS_CHECKED;  /* before the commit */
+int st_spool_sweep(struct st_store *s, struct as_err *e) AS_CHECKED; /* after it */
+int st_spool_open(struct st_store *s, struct as_err *e) AS_CHECKED;  /* and removes strays */
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/store/db.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FILE_MODE = 0600 };
+
+static void path_of(const struct st_store *s, const char *sha256, const char *suffix,
+		    struct as_buf *out)
+{
+	as_buf_clear(out);
+	as_buf_printf(out, "%s/%s%s", s->spool, sha256, suffix);
+}
+
+static int fail(const char *what, const char *path, struct as_err *e)
+{
+	return as_fail(e, AS_EIO, "spool: %s %s: %s", what, path, strerror(errno));
+}
+
+void st_spool_put(struct st_store *s, const struct st_page *page)
+{
+	struct st_spooled *in;
+
+	if (s->ins == s->in_cap) {
+		s->in_cap = s->in_cap ? 2 * s->in_cap : 16;
+		s->in = as_realloc(s->in, s->in_cap, sizeof *s->in);
+	}
+	in = &s->in[s->ins++];
+	*in = (struct st_spooled){ .data = page->data, .size = page->size };
+	(void)snprintf(in->sha256, sizeof in->sha256, "%s", page->sha256);
+}
+
+void st_spool_drop(struct st_store *s, const char *sha256)
+{
+	if (s->outs == s->out_cap) {
+		s->out_cap = s->out_cap ? 2 * s->out_cap : 16;
+		s->out = as_realloc(s->out, s->out_cap, sizeof *s->out);
+	}
+	(void)snprintf(s->out[s->outs++], IO_DIGEST_SIZE, "%s", sha256);
+}
+
+static int write_all(int fd, const char *data, size_t n)
+{
+	while (n > 0) {
+		const ssize_t w = write(fd, data, n);
+
+		if (w < 0 && errno != EINTR) {
+			return -1;
+		}
+		data += w > 0 ? w : 0;
+		n -= w > 0 ? (size_t)w : 0;
+	}
+	return 0;
+}
+
+/* Written beside and renamed: a file under its digest's name is whole. */
+static int write_file(const struct st_store *s, const struct st_spooled *in, struct as_err *e)
+{
+	struct as_buf path = { 0 };
+	struct as_buf beside = { 0 };
+	struct stat st;
+	int rc = AS_OK;
+	int fd = -1;
+
+	path_of(s, in->sha256, "", &path);
+	if (stat(path.data, &st) == 0 && st.st_size == (off_t)in->size) {
+		goto out;
+	}
+	path_of(s, in->sha256, ".new", &beside);
+	fd = open(beside.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
+	if (fd < 0) {
+		rc = fail("make", beside.data, e);
+	} else if (write_all(fd, in->data, in->size) != 0 || fsync(fd) != 0) {
+		rc = fail("write", beside.data, e);
+	} else if (rename(beside.data, path.data) != 0) {
+		rc = fail("rename to", path.data, e);
+	}
+out:
+	if (fd >= 0) {
+		(void)close(fd);
+	}
+	as_buf_free(&beside);
+	as_buf_free(&path);
+	return rc;
+}
+
+int st_spool_sync(struct st_store *s, struct as_err *e)
+{
+	int rc = AS_OK;
+	int fd;
+
+	for (size_t i = 0; i < s->ins && rc == AS_OK; i++) {
+		rc = write_file(s, &s->in[i], e);
+	}
+	if (rc == AS_OK && s->ins > 0) {
+		fd = open(s->spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0 || fsync(fd) != 0) {
+			rc = fail("fsync", s->spool, e);
+		}
+		if (fd >= 0) {
+			(void)close(fd);
+		}
+	}
+	s->ins = 0;
+	return rc;
+}
+
+/* Removes the file unless a page that is not judged needs it. */
+static int drop_file(struct st_store *s, const char *sha256, struct as_err *e)
+{
+	sqlite3_stmt *q = st_use(s, ST_SQL_FILE, (const char *const[]){ sha256, NULL });
+	struct as_buf path = { 0 };
+	bool needed;
+	int rc = st_step(s, q, &needed, e);
+
+	(void)sqlite3_reset(q);
+	if (rc == AS_OK && !needed) {
+		path_of(s, sha256, "", &path);
+		if (unlink(path.data) != 0 && errno != ENOENT) {
+			rc = fail("remove", path.data, e);
+		}
+		as_buf_free(&path);
+	}
+	return rc;
+}
+
+int st_spool_sweep(struct st_store *s, struct as_err *e)
+{
+	int rc = AS_OK;
+
+	for (size_t i = 0; i < s->outs && rc == AS_OK; i++) {
+		rc = drop_file(s, s->out[i], e);
+	}
+	s->outs = 0;
+	return rc;
+}
+
+int st_spool_open(struct st_store *s, struct as_err *e)
+{
+	DIR *dir = opendir(s->spool);
+	const struct dirent *entry;
+	int rc = AS_OK;
+
+	if (dir == NULL) {
+		return fail("open", s->spool, e);
+	}
+	/* What a process left that ended between the file and the commit, or the commit and the
+	 * removal. */
+	while (rc == AS_OK && (entry = readdir(dir)) != NULL) {
+		if (entry->d_name[0] != '.') {
+			rc = drop_file(s, entry->d_name, e);
+		}
+	}
+	(void)closedir(dir);
+	return rc;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/io/file.h"
+#include "core/store/db.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum { SCHEMA = 1, STATE_MODE = 0700, RANDOM_BYTES = (ST_JOURNAL_SIZE - 1) / 2 };
+
+static const char *const sql_text[] = {
+#define SQL(name, text) text,
+#include "core/store/sql.def"
+#undef SQL
+};
+
+/* A second process on the journal would meet SQLite's WAL-reset bug (3.7.0 to 3.51.2), which needs
+ * two connections: the lock is taken before the mode is WAL, so there is no shared memory either.
+ */
+static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
+			       "PRAGMA trusted_schema = OFF;"
+			       "PRAGMA foreign_keys = OFF;"
+			       "PRAGMA mmap_size = 0;"
+			       "PRAGMA journal_mode = WAL;"
+			       "PRAGMA synchronous = FULL;";
+
+static const char schema[] =
+    "CREATE TABLE journal(id INTEGER PRIMARY KEY CHECK(id = 1), name TEXT NOT NULL,"
+    " epoch INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE stream(name TEXT PRIMARY KEY, last INTEGER NOT NULL, sha256 TEXT NOT NULL)"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE TABLE kase(id INTEGER PRIMARY KEY, stream TEXT NOT NULL, name TEXT NOT NULL,"
+    " received INTEGER NOT NULL, complete INTEGER NOT NULL, seq INTEGER, UNIQUE(stream, name))"
+    " STRICT;"
+    "CREATE INDEX kase_unjudged ON kase(id) WHERE seq IS NULL;"
+    "CREATE TABLE submission(stream TEXT NOT NULL, key TEXT NOT NULL, manifest TEXT NOT NULL,"
+    " pages INTEGER NOT NULL, kase INTEGER NOT NULL, PRIMARY KEY(stream, key))"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE TABLE page(kase INTEGER NOT NULL, name TEXT NOT NULL, page INTEGER NOT NULL,"
+    " type TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, spooled INTEGER NOT NULL,"
+    " bytes BLOB, PRIMARY KEY(kase, name, page)) STRICT;"
+    "CREATE INDEX page_spooled ON page(sha256) WHERE spooled = 1;"
+    "CREATE TABLE judgment(stream TEXT NOT NULL, seq INTEGER NOT NULL, sha256 TEXT NOT NULL,"
+    " body BLOB NOT NULL, PRIMARY KEY(stream, seq)) STRICT;";
+
+int st_fail(struct st_store *s, const char *what, struct as_err *e)
+{
+	return as_fail(e, AS_EIO, "journal: %s: %s", what, sqlite3_errmsg(s->db));
+}
+
+sqlite3_stmt *st_use(struct st_store *s, enum st_sql which, const char *const *text)
+{
+	sqlite3_stmt *q = s->stmt[which];
+
+	/* What a failed statement returns on reset was reported when it failed. */
+	(void)sqlite3_reset(q);
+	for (int i = 0; text != NULL && text[i] != NULL; i++) {
+		(void)sqlite3_bind_text(q, i + 1, text[i], -1, SQLITE_TRANSIENT);
+	}
+	return q;
+}
+
+int st_step(struct st_store *s, sqlite3_stmt *q, bool *row, struct as_err *e)
+{
+	const int got = sqlite3_step(q);
+
+	*row = got == SQLITE_ROW;
+	return *row || got == SQLITE_DONE ? AS_OK : st_fail(s, sqlite3_sql(q), e);
+}
+
+int st_run(struct st_store *s, sqlite3_stmt *q, struct as_err *e)
+{
+	bool row;
+	const int rc = st_step(s, q, &row, e);
+
+	(void)sqlite3_reset(q);
+	return rc;
+}
+
+static int run_text(struct st_store *s, const char *sql, struct as_err *e)
+{
+	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? AS_OK : st_fail(s, sql, e);
+}
+
+static int read_version(struct st_store *s, int *version, struct as_err *e)
+{
+	sqlite3_stmt *q = NULL;
+	int rc = AS_OK;
+
+	if (sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &q, NULL) != SQLITE_OK ||
+	    sqlite3_step(q) != SQLITE_ROW) {
+		rc = st_fail(s, "user_version", e);
+	} else {
+		*version = sqlite3_column_int(q, 0);
+	}
+	(void)sqlite3_finalize(q);
+	return rc;
+}
+
+static int make_schema(struct st_store *s, struct as_err *e)
+{
+	unsigned char random[RANDOM_BYTES];
+	char sql[256];
+	int n = 0;
+	int rc;
+
+	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
+		return as_fail(e, AS_EIO, "journal: getrandom: %s", strerror(errno));
+	}
+	n = snprintf(sql, sizeof sql, "INSERT INTO journal(id, name, epoch) VALUES(1, '");
+	for (size_t i = 0; i < sizeof random; i++) {
+		n += snprintf(sql + n, sizeof sql - (size_t)n, "%02x", random[i]);
+	}
+	(void)snprintf(sql + n, sizeof sql - (size_t)n, "', 1); PRAGMA user_version = %d", SCHEMA);
+	TRY(run_text(s, "BEGIN IMMEDIATE", e));
+	TRY(run_text(s, schema, e));
+	TRY(run_text(s, sql, e));
+	TRY(run_text(s, "COMMIT", e));
+out:
+	return rc;
+}
+
+static int read_journal(struct st_store *s, struct as_err *e)
+{
+	sqlite3_stmt *q = NULL;
+	int rc = AS_OK;
+
+	if (sqlite3_prepare_v2(s->db, "SELECT name, epoch FROM journal", -1, &q, NULL) !=
+		SQLITE_OK ||
+	    sqlite3_step(q) != SQLITE_ROW) {
+		rc = st_fail(s, "its name", e);
+	} else {
+		(void)snprintf(s->journal, sizeof s->journal, "%s", sqlite3_column_text(q, 0));
+		s->epoch = (uint64_t)sqlite3_column_int64(q, 1);
+	}
+	(void)sqlite3_finalize(q);
+	return rc;
+}
+
+static int prepare(struct st_store *s, struct as_err *e)
+{
+	for (size_t i = 0; i < ST_SQLS; i++) {
+		if (sqlite3_prepare_v3(s->db, sql_text[i], -1, SQLITE_PREPARE_PERSISTENT,
+				       &s->stmt[i], NULL) != SQLITE_OK) {
+			return st_fail(s, sql_text[i], e);
+		}
+	}
+	return AS_OK;
+}
+
+static int open_db(struct st_store *s, const char *state, const char *path, struct as_err *e)
+{
+	int version = 0;
+	int rc;
+
+	if (sqlite3_open_v2(path, &s->db,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+			    NULL) != SQLITE_OK) {
+		return as_fail(e, AS_ECREATE, "%s: %s", path,
+			       s->db ? sqlite3_errmsg(s->db) : "out of memory");
+	}
+	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	rc = run_text(s, settings, e);
+	if (rc == AS_OK) {
+		/* The lock is taken by the first write and then kept. */
+		rc = run_text(s, "BEGIN IMMEDIATE; COMMIT", e);
+	}
+	if (rc != AS_OK && (sqlite3_errcode(s->db) & 0xff) == SQLITE_BUSY) {
+		return as_fail(e, AS_EAGAIN, "%s is in use by another assayd", state);
+	}
+	TRY(rc);
+	TRY(read_version(s, &version, e));
+	if (version > SCHEMA) {
+		return as_fail(e, AS_ECONFIG, "%s has version %d, this assayd knows up to %d", path,
+			       version, SCHEMA);
+	}
+	if (version == 0) {
+		TRY(make_schema(s, e));
+	}
+	TRY(read_journal(s, e));
+	TRY(prepare(s, e));
+out:
+	return rc;
+}
+
+int st_open(struct st_store **out, const char *state, struct as_err *e)
+{
+	struct st_store *s = as_calloc(1, sizeof *s);
+	struct as_buf path = { 0 };
+	int rc;
+
+	*out = NULL;
+	as_buf_printf(&path, "%s/spool", state);
+	s->spool = path.data;
+	path = (struct as_buf){ 0 };
+	as_buf_printf(&path, "%s/journal.db", state);
+	TRY(io_make_dirs(s->spool, STATE_MODE, e));
+	TRY(open_db(s, state, path.data, e));
+	TRY(st_spool_open(s, e));
+	*out = s;
+	s = NULL;
+out:
+	as_buf_free(&path);
+	st_close(s);
+	return rc;
+}
+
+void st_close(struct st_store *s)
+{
+	if (s == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < ST_SQLS; i++) {
+		(void)sqlite3_finalize(s->stmt[i]);
+	}
+	(void)sqlite3_close(s->db);
+	free(s->spool);
+	free(s->in);
+	free(s->out);
+	free(s);
+}
+
+const char *st_journal(const struct st_store *s)
+{
+	return s->journal;
+}
+
+uint64_t st_epoch(const struct st_store *s)
+{
+	return s->epoch;
+}
+
+int st_begin(struct st_store *s, struct as_err *e)
+{
+	return st_run(s, st_use(s, ST_SQL_BEGIN, NULL), e);
+}
+
+int st_commit(struct st_store *s, struct as_err *e)
+{
+	int rc;
+
+	TRY(st_spool_sync(s, e));
+	TRY(st_run(s, st_use(s, ST_SQL_COMMIT, NULL), e));
+	TRY(st_spool_sweep(s, e));
+out:
+	return rc;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * store.h - the journal: what was accepted and judged, in SQLite; the only header through which
+ * the tree sees SQLite.
+ *
+ * One connection, held exclusively: a second daemon on the same folder is refused. One thread.
+ * Work is done in groups: st_begin, any number of operations, st_commit; nothing of a group may be
+ * answered before st_commit has returned AS_OK. Pages over ST_INLINE_MAX bytes are files named by
+ * their digest in STATE/spool, fsynced before the commit. After any AS_EIO the outcome is unknown:
+ * the process ends, and the next one finds out. */
+#ifndef ST_STORE_H
+#define ST_STORE_H
+
+#include "core/base/buf.h"
+#include "core/base/err.h"
+#include "core/io/digest.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	ST_INLINE_MAX = 16 << 10, /* bytes of a page that lives in its row */
+	ST_GROUP_MAX = 256,       /* operations of one commit */
+	ST_PAGES_MAX = 128,       /* of one submission */
+	ST_JOURNAL_SIZE = 33,     /* 32 hexadecimal digits and a NUL */
+};
+
+struct st_store;
+
+/* Opens or makes STATE/journal.db and STATE/spool. AS_EAGAIN: another process has it. AS_ECONFIG:
+ * it was written by a newer assayd. */
+int st_open(struct st_store **s, const char *state, struct as_err *e) AS_CHECKED;
+void st_close(struct st_store *s); /* accepts NULL */
+/* Made once with the journal, random. */
+const char *st_journal(const struct st_store *s);
+uint64_t st_epoch(const struct st_store *s);
+
+int st_begin(struct st_store *s, struct as_err *e) AS_CHECKED;
+int st_commit(struct st_store *s, struct as_err *e) AS_CHECKED;
+
+/* One page of a part. Everything is borrowed, until the commit. */
+struct st_page {
+	const char *name;
+	uint32_t page;
+	const char *type;
+	const char *sha256;
+	const void *data; /* NULL in what st_unjudged reports */
+	size_t size;
+};
+
+struct st_submission {
+	const char *stream, *kase;
+	const char *key;      /* what makes a retry the same submission */
+	const char *manifest; /* digest of everything in it */
+	bool complete;        /* no more parts will come */
+	bool closed;          /* the caller has closed the case: nothing new is taken */
+	int64_t received;     /* ns since the epoch */
+	const struct st_page *page;
+	size_t pages; /* at most ST_PAGES_MAX */
+};
+
+enum st_verdict {
+	ST_ACCEPTED,
+	ST_DUPLICATE, /* nothing new in it, or its key was seen before with the same manifest */
+	ST_CONFLICT,  /* other bytes under a used name, or another submission under a used key */
+	ST_CLOSED,    /* new pages for a case that is closed or judged */
+};
+
+struct st_answer {
+	enum st_verdict verdict;
+	size_t pages; /* of the case after this submission; of a repeated key: after its first */
+	bool fresh[ST_PAGES_MAX]; /* pages that are new, by index in the submission */
+	bool judged;              /* the case has its judgment */
+	char message[128];        /* of CONFLICT and CLOSED */
+};
+
+/* AS_EIO only: every other outcome is a verdict. */
+int st_submit(struct st_store *s, const struct st_submission *in, struct st_answer *out,
+	      struct as_err *e) AS_CHECKED;
+
+struct st_judgment {
+	const char *stream, *kase;
+	uint64_t seq; /* one more than the stream's last */
+	const void *body;
+	size_t size;
+	const char *sha256; /* of body */
+};
+
+/* Takes the judgment and its number, and lets go of the bytes of the case's pages.
+ * AS_EFORMAT: the number is not the next, or the case is not there or judged. */
+int st_judge(struct st_store *s, const struct st_judgment *j, struct as_err *e) AS_CHECKED;
+
+/* The last number of a stream (0: none) and the digest of its body (64 zeros: none). */
+int st_last(struct st_store *s, const char *stream, uint64_t *seq, char sha256[IO_DIGEST_SIZE],
+	    struct as_err *e) AS_CHECKED;
+
+enum st_state { ST_UNKNOWN, ST_OPEN, ST_JUDGED };
+
+/* What is known of a case; appends the body to out where it is judged. */
+int st_find(struct st_store *s, const char *stream, const char *kase, enum st_state *state,
+	    struct as_buf *out, struct as_err *e) AS_CHECKED;
+
+/* Judgments after a number, in order: each is given to fn, until it returns false or there is no
+ * more. *last is the stream's last number. */
+typedef bool (*st_replay_fn)(void *ctx, uint64_t seq, const void *body, size_t size);
+int st_replay(struct st_store *s, const char *stream, uint64_t after, st_replay_fn fn, void *ctx,
+	      uint64_t *last, struct as_err *e) AS_CHECKED;
+
+/* Cases that are not judged, in the order in which they came, a call a page (page->name NULL where
+ * the case has none). */
+struct st_case {
+	const char *stream, *kase; /* valid during the call */
+	int64_t received;
+	bool complete;
+};
+typedef int (*st_case_fn)(void *ctx, const struct st_case *c, const struct st_page *page,
+			  struct as_err *e);
+int st_unjudged(struct st_store *s, st_case_fn fn, void *ctx, struct as_err *e) AS_CHECKED;
+
+/* Appends the bytes of a page of a case that is not judged. AS_EFORMAT: they are not those that
+ * were accepted, or gone. */
+int st_load(struct st_store *s, const char *stream, const char *kase, const struct st_page *page,
+	    struct as_buf *out, struct as_err *e) AS_CHECKED;
+
+#endif
