@@ -4,10 +4,13 @@
 #include "core/base/buf.h"
 #include "core/text/utf8.h"
 #include "encoders/chunks.h"
+#include "encoders/label.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { CLEANED = 64 }; /* bytes that more than fill a label: none of them is dropped */
 
 static bool is_blank(const unsigned char *s, size_t n)
 {
@@ -19,20 +22,14 @@ static bool is_blank(const unsigned char *s, size_t n)
 	return true;
 }
 
-/* The text's bytes [a, b) as a line that a person reads, cut at a character. */
+/* The text's bytes [a, b), as they read. */
 static void put_label(struct assay_place *p, const char *text)
 {
 	const size_t size = p->b - p->a;
-	/* a valid character has at least one byte, an invalid byte becomes three */
-	const size_t enough = size < sizeof p->label ? size : sizeof p->label;
 	struct as_buf line = { 0 };
-	size_t n;
 
-	(void)tx_utf8_clean(text + p->a, enough, true, &line);
-	n = tx_utf8_cut(line.data, line.len, sizeof p->label - 1);
-	for (size_t i = 0; i < n; i++) {
-		p->label[i] = (unsigned char)line.data[i] < ' ' ? ' ' : line.data[i];
-	}
+	(void)tx_utf8_clean(text + p->a, size < CLEANED ? size : CLEANED, true, &line);
+	enc_label_put(p, line.data, line.len);
 	as_buf_free(&line);
 }
 

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/base/buf.h"
+#include "encoders/image/image.h"
+#include "encoders/image/model.h"
+#include "encoders/image/pixels.h"
+
+#include <stdlib.h>
+
+const char enc_image_kind_name[] = "image";
+const char enc_image_kind_version[] = "1";
+
+struct image {
+	struct enc_image_model model;
+	struct enc_picture want;
+};
+
+static int image_open(void **enc, struct nn_params *ps, const struct io_task *task,
+		      const struct json_t *statistics, struct as_err *e)
+{
+	const struct io_hyper *h = &task->hyper;
+	struct image *m;
+	int rc;
+
+	(void)statistics;
+	*enc = NULL;
+	if (h->width % 4 != 0) {
+		return as_fail(e, AS_ECONFIG, "width = %u: the image encoder wants a multiple of 4",
+			       h->width);
+	}
+	rc = enc_pixels_init(e);
+	if (rc != AS_OK) {
+		return rc;
+	}
+	m = as_calloc(1, sizeof *m);
+	enc_image_model_init(&m->model, ps, h);
+	m->want = (struct enc_picture){ .size = h->image_size,
+					.channels = m->model.channels,
+					.pad = h->image_pad == 1 };
+	*enc = m;
+	return AS_OK;
+}
+
+static void image_close(void *enc)
+{
+	struct image *m = enc;
+
+	if (m != NULL) {
+		enc_image_model_free(&m->model);
+	}
+	free(m);
+}
+
+static void image_input_free(struct enc_input *in)
+{
+	if (in->data != NULL) {
+		enc_pixels_free(in->data);
+	}
+	free(in->data);
+	free(in->place);
+	*in = (struct enc_input){ 0 };
+}
+
+/* A row's place is what of the file its cell of tokens shows; none where that is only padding. */
+static void put_places(const struct enc_image_model *m, const struct enc_pixels *px, uint32_t page,
+		       struct enc_input *in)
+{
+	const size_t cell = m->factor * ENC_STEM_STRIDE;
+
+	in->rows = m->side * m->side;
+	in->place = as_calloc(in->rows, sizeof *in->place);
+	for (size_t r = 0; r < in->rows; r++) {
+		const size_t x = r % m->side * cell;
+		const size_t y = r / m->side * cell;
+
+		in->place[r].page = page;
+		(void)enc_pixels_box(px, x, y, x + cell, y + cell, &in->place[r]);
+	}
+}
+
+static int image_prepare(const void *enc, const struct assay_item *item, struct enc_input *in,
+			 struct as_err *e)
+{
+	const struct image *m = enc;
+	struct enc_pixels *px = as_calloc(1, sizeof *px);
+	int rc;
+
+	*in = (struct enc_input){ .data = px };
+	rc = enc_pixels_read(px, &m->want, item->data, item->size, &in->limit, e);
+	if (rc == AS_OK) {
+		put_places(&m->model, px, item->page, in);
+	}
+	return rc;
+}
+
+static void image_fwd(const void *enc, const struct nn_step *s, const struct enc_input *in,
+		      float *rows, void **act)
+{
+	const struct image *m = enc;
+	const struct enc_pixels *px = in->data;
+	struct enc_image_act *a;
+
+	enc_image_model_fwd(&m->model, s, px->v, rows, &a);
+	*act = a;
+}
+
+static void image_bwd(const void *enc, const struct nn_step *s, const struct enc_input *in,
+		      const float *drows, void *act)
+{
+	const struct image *m = enc;
+
+	(void)in;
+	enc_image_model_bwd(&m->model, s, drows, act);
+}
+
+const struct enc_kind enc_image_kind = {
+	.modality = "image",
+	.name = enc_image_kind_name,
+	.version = enc_image_kind_version,
+	.open = image_open,
+	.close = image_close,
+	.prepare = image_prepare,
+	.input_free = image_input_free,
+	.fwd = image_fwd,
+	.bwd = image_bwd,
+};

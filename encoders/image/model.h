@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * model.h - the image encoder's network. */
+#ifndef ENC_IMAGE_MODEL_H
+#define ENC_IMAGE_MODEL_H
+
+#include "core/io/task.h"
+#include "core/nn/block.h"
+#include "core/nn/norm.h"
+#include "core/nn/step.h"
+#include "encoders/image/stem.h"
+
+struct enc_image_model {
+	size_t width, channels;
+	size_t grid;   /* tokens a side */
+	size_t factor; /* tokens a side of one row's cell: the least with at most 64 rows */
+	size_t side;   /* rows a side, ceil(grid / factor) */
+	struct enc_stem stem;
+	struct nn_block *block; /* [blocks] */
+	size_t blocks;
+	struct nn_norm norm;
+};
+
+struct enc_image_act; /* what bwd needs, in step.mem */
+
+/* Registers "image.*". */
+void enc_image_model_init(struct enc_image_model *m, struct nn_params *ps,
+			  const struct io_hyper *h);
+void enc_image_model_free(struct enc_image_model *m);
+/* x [image_size, image_size, channels]; rows [side * side, width] is overwritten. */
+void enc_image_model_fwd(const struct enc_image_model *m, const struct nn_step *s, const float *x,
+			 float *rows, struct enc_image_act **act);
+/* Adds to s->g. */
+void enc_image_model_bwd(const struct enc_image_model *m, const struct nn_step *s,
+			 const float *drows, struct enc_image_act *act);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/base/buf.h"
+#include "encoders/table/cells.h"
+#include "encoders/table/model.h"
+#include "encoders/table/table.h"
+
+#include <stdlib.h>
+
+const char enc_table_kind_name[] = "table";
+const char enc_table_kind_version[] = "1";
+
+struct table {
+	struct enc_table_stats stats;
+	struct enc_table_model model;
+};
+
+static void table_close(void *enc)
+{
+	struct table *t = enc;
+
+	if (t != NULL) {
+		enc_table_model_free(&t->model);
+		enc_table_stats_free(&t->stats);
+	}
+	free(t);
+}
+
+static int table_open(void **enc, struct nn_params *ps, const struct io_task *task,
+		      const struct json_t *statistics, struct as_err *e)
+{
+	struct table *t = as_calloc(1, sizeof *t);
+	const int rc = enc_table_stats_parse(&t->stats, task, statistics, e);
+
+	*enc = NULL;
+	if (rc != AS_OK) {
+		table_close(t);
+		return rc;
+	}
+	enc_table_model_init(&t->model, ps, &task->hyper, enc_table_stats_columns(&t->stats));
+	*enc = t;
+	return AS_OK;
+}
+
+static int table_prepare(const void *enc, const struct assay_item *item, struct enc_input *in,
+			 struct as_err *e)
+{
+	const struct table *t = enc;
+
+	return enc_cells_read(in, &t->stats, item, e);
+}
+
+static void table_fwd(const void *enc, const struct nn_step *s, const struct enc_input *in,
+		      float *rows, void **act)
+{
+	const struct table *t = enc;
+	struct enc_table_act *a;
+
+	enc_table_model_fwd(&t->model, s, in->data, rows, &a);
+	*act = a;
+}
+
+static void table_bwd(const void *enc, const struct nn_step *s, const struct enc_input *in,
+		      const float *drows, void *act)
+{
+	const struct table *t = enc;
+
+	enc_table_model_bwd(&t->model, s, in->data, drows, act);
+}
+
+const struct enc_kind enc_table_kind = {
+	.modality = "table",
+	.name = enc_table_kind_name,
+	.version = enc_table_kind_version,
+	.open = table_open,
+	.close = table_close,
+	.prepare = table_prepare,
+	.input_free = enc_cells_free,
+	.fwd = table_fwd,
+	.bwd = table_bwd,
+};

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * model.c - cells to rows.
+ *
+ *   forward    t_i = mean of N[name] over the names of cell i (its column, its row)
+ *                    + sum over bins b of e_ib W[c_i, b]             where it holds a number
+ *                    + [mean E[whole value]; mean E[words]] W_in' + b   where it holds words
+ *              x = norm(t)                                                          [n, d]
+ *              x = block(x), blocks times
+ *              row_r = mean of norm(x)_i over the cells of row r
+ *
+ *   backward   each line read upwards.
+ *
+ * A hidden cell (cell dropout) has the name "missing" of its column and holds nothing.
+ * e: piecewise-linear encoding over quantile bins, Gorishniy, Rubachev, Babenko, "On Embeddings for
+ * Numerical Features in Tabular Deep Learning" (2022), arXiv:2203.05556, section 3.1. */
+#include "encoders/table/model.h"
+
+#include "core/base/buf.h"
+#include "core/tensor/rows.h"
+#include "encoders/chunks.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct enc_table_act {
+	bool *gone; /* [n] hidden cells; NULL: none */
+	struct nn_bags names;
+	struct nn_bags words;
+	float *pair; /* [words, 2 text_embed] */
+	struct nn_norm_act in_norm, norm;
+	struct nn_block_act *block; /* [blocks] */
+	struct nn_bags chunks;
+};
+
+void enc_table_model_init(struct enc_table_model *m, struct nn_params *ps, const struct io_hyper *h,
+			  size_t columns)
+{
+	*m = (struct enc_table_model){ .width = h->width,
+				       .bins = h->table_bins,
+				       .cell_dropout = h->cell_dropout,
+				       .blocks = h->table_blocks };
+	nn_embed_init(&m->names, ps, "table.names", 2 * columns + 1 + ENC_NAME_BUCKETS, h->width);
+	m->numbers = nn_param_add(ps, "table.numbers", "w", (columns + 1) * m->bins, h->width,
+				  NN_DECAY, NN_NORMAL, 1.0F / sqrtf((float)m->bins));
+	nn_embed_init(&m->words, ps, "table.words", h->text_buckets, h->text_embed);
+	nn_linear_init(&m->in, ps, "table.in", 2UL * h->text_embed, h->width, true, 1.0F);
+	nn_norm_init(&m->in_norm, ps, "table.in_norm", h->width);
+	m->block = as_calloc(m->blocks, sizeof *m->block);
+	for (size_t i = 0; i < m->blocks; i++) {
+		char name[NN_NAME_SIZE];
+
+		(void)snprintf(name, sizeof name, "table.block.%zu", i);
+		nn_block_init(&m->block[i], ps, name, h->width, h->heads, h->mlp, h->gates == 1,
+			      h->gate_threshold);
+	}
+	nn_norm_init(&m->norm, ps, "table.norm", h->width);
+}
+
+void enc_table_model_free(struct enc_table_model *m)
+{
+	free(m->block);
+	*m = (struct enc_table_model){ 0 };
+}
+
+static bool *draw_gone(const struct enc_table_model *m, const struct nn_step *s, size_t n)
+{
+	bool *gone;
+
+	if (s->rng == NULL || m->cell_dropout <= 0.0F) {
+		return NULL;
+	}
+	gone = as_alloc(s->mem, n, sizeof *gone);
+	for (size_t i = 0; i < n; i++) {
+		gone[i] = as_rng_float(s->rng) < m->cell_dropout;
+	}
+	return gone;
+}
+
+/* The names of every token as bags, those of hidden cells changed. */
+static struct nn_bags name_bags(const struct enc_cells *c, const bool *gone, struct as_arena *mem)
+{
+	uint32_t *start = as_alloc(mem, c->n + 1, sizeof *start);
+	uint32_t *ids = as_alloc(mem, c->n * c->names, sizeof *ids);
+
+	memcpy(ids, c->name, c->n * c->names * sizeof *ids);
+	for (size_t i = 0; i < c->n; i++) {
+		start[i] = (uint32_t)(i * c->names);
+		if (gone != NULL && gone[i]) {
+			ids[i * c->names] = c->missing[i];
+		}
+	}
+	start[c->n] = (uint32_t)(c->n * c->names);
+	return (struct nn_bags){ .n = c->n, .start = start, .ids = ids };
+}
+
+static bool is_gone(const bool *gone, size_t token)
+{
+	return gone != NULL && gone[token];
+}
+
+/* x [n, d] += the cells' numbers. */
+static void add_numbers(const struct enc_table_model *m, const float *p, const struct enc_cells *c,
+			const bool *gone, float *x)
+{
+	const size_t d = m->width;
+
+	for (size_t k = 0; k < c->numbers.n; k++) {
+		const size_t i = c->numbers.token[k];
+		const float *w = p + m->numbers + c->numbers.set[k] * m->bins * d;
+
+		for (size_t b = 0; b < m->bins && !is_gone(gone, i); b++) {
+			tn_axpy(x + i * d, c->numbers.e[k * m->bins + b], w + b * d, d);
+		}
+	}
+}
+
+static void add_numbers_bwd(const struct enc_table_model *m, float *g, const struct enc_cells *c,
+			    const bool *gone, const float *dx)
+{
+	const size_t d = m->width;
+
+	for (size_t k = 0; k < c->numbers.n; k++) {
+		const size_t i = c->numbers.token[k];
+		float *dw = g + m->numbers + c->numbers.set[k] * m->bins * d;
+
+		for (size_t b = 0; b < m->bins && !is_gone(gone, i); b++) {
+			tn_axpy(dw + b * d, c->numbers.e[k * m->bins + b], dx + i * d, d);
+		}
+	}
+}
+
+/* x [n, d] += the cells' words. */
+static void add_words(const struct enc_table_model *m, const struct nn_step *s,
+		      const struct enc_cells *c, struct enc_table_act *a, float *x)
+{
+	const size_t d = m->width;
+	const size_t n = c->words.n;
+	float *y = as_alloc(s->mem, n * d, sizeof *y);
+
+	a->words = (struct nn_bags){ .n = 2 * n, .start = c->words.start, .ids = c->words.ids };
+	a->pair = as_alloc(s->mem, n * m->in.in, sizeof *a->pair);
+	nn_embed_fwd(&m->words, s->p, &a->words, a->pair);
+	nn_linear_fwd(&m->in, s->p, a->pair, y, n);
+	for (size_t k = 0; k < n; k++) {
+		if (!is_gone(a->gone, c->words.token[k])) {
+			tn_axpy(x + c->words.token[k] * d, 1.0F, y + k * d, d);
+		}
+	}
+}
+
+static void add_words_bwd(const struct enc_table_model *m, const struct nn_step *s,
+			  const struct enc_cells *c, const struct enc_table_act *a, const float *dx)
+{
+	const size_t d = m->width;
+	const size_t n = c->words.n;
+	float *dy = as_zalloc(s->mem, n * d, sizeof *dy);
+	float *dpair = as_zalloc(s->mem, n * m->in.in, sizeof *dpair);
+
+	for (size_t k = 0; k < n; k++) {
+		if (!is_gone(a->gone, c->words.token[k])) {
+			memcpy(dy + k * d, dx + c->words.token[k] * d, d * sizeof *dy);
+		}
+	}
+	nn_linear_bwd(&m->in, s->p, s->g, a->pair, dy, dpair, n);
+	nn_embed_bwd(&m->words, s->g, &a->words, dpair);
+}
+
+void enc_table_model_fwd(const struct enc_table_model *m, const struct nn_step *s,
+			 const struct enc_cells *cells, float *rows, struct enc_table_act **act)
+{
+	const size_t n = cells->n;
+	const size_t d = m->width;
+	struct enc_table_act *a = as_zalloc(s->mem, 1, sizeof *a);
+	float *x = as_alloc(s->mem, n * d, sizeof *x);
+	float *y = as_alloc(s->mem, n * d, sizeof *y);
+
+	a->block = as_zalloc(s->mem, m->blocks, sizeof *a->block);
+	a->gone = draw_gone(m, s, n);
+	a->names = name_bags(cells, a->gone, s->mem);
+	nn_embed_fwd(&m->names, s->p, &a->names, y);
+	add_numbers(m, s->p, cells, a->gone, y);
+	if (cells->words.n > 0) {
+		add_words(m, s, cells, a, y);
+	}
+	nn_norm_fwd(&m->in_norm, s->p, &a->in_norm, s->mem, y, x, n);
+	for (size_t i = 0; i < m->blocks; i++) {
+		const size_t mark = s->mem->used;
+
+		nn_block_fwd(&m->block[i], s, &a->block[i], x, n);
+		if (s->rng == NULL) {
+			as_arena_reset(s->mem, mark);
+		}
+	}
+	nn_norm_fwd(&m->norm, s->p, &a->norm, s->mem, x, y, n);
+	a->chunks = enc_chunk_bags(s->mem, n);
+	nn_embed_fwd(&(struct nn_embed){ .rows = n, .d = d }, y, &a->chunks, rows);
+	*act = a;
+}
+
+void enc_table_model_bwd(const struct enc_table_model *m, const struct nn_step *s,
+			 const struct enc_cells *cells, const float *drows, struct enc_table_act *a)
+{
+	const size_t n = cells->n;
+	const size_t d = m->width;
+	const size_t mark = s->mem->used;
+	float *dy = as_zalloc(s->mem, n * d, sizeof *dy);
+	float *dx = as_zalloc(s->mem, n * d, sizeof *dx);
+
+	nn_embed_bwd(&(struct nn_embed){ .rows = n, .d = d }, dy, &a->chunks, drows);
+	nn_norm_bwd(&m->norm, s->p, s->g, &a->norm, dy, dx, n);
+	for (size_t i = m->blocks; i-- > 0;) {
+		nn_block_bwd(&m->block[i], s, &a->block[i], dx);
+	}
+	memset(dy, 0, n * d * sizeof *dy);
+	nn_norm_bwd(&m->in_norm, s->p, s->g, &a->in_norm, dx, dy, n);
+	if (cells->words.n > 0) {
+		add_words_bwd(m, s, cells, a, dy);
+	}
+	add_numbers_bwd(m, s->g, cells, a->gone, dy);
+	nn_embed_bwd(&m->names, s->g, &a->names, dy);
+	as_arena_reset(s->mem, mark);
+}
