@@ -75,10 +75,17 @@ static int fill_every(struct io_task *t, struct io_part_spec *part, const struct
 	return AS_OK;
 }
 
-static int bind_part(const struct io_part_spec *part, const struct io_row *header, const char *path,
-		     int *column, struct as_err *e)
+static int bind_part(struct io_task *t, struct io_part_spec *part, const struct io_row *header,
+		     const char *path, int **out, struct as_err *e)
 {
-	for (size_t i = 0; i < part->columns; i++) {
+	int *column;
+	int rc = AS_OK;
+
+	if (part->every && part->columns == 0) {
+		TRY(fill_every(t, part, header, path, e));
+	}
+	column = *out = as_calloc(part->columns, sizeof *column);
+	for (size_t i = 0; i < part->columns && rc == AS_OK; i++) {
 		column[i] = column_of(header, part->column[i].name);
 		if (column[i] < 0) {
 			char what[2 * IO_NAME_SIZE + 48];
@@ -86,10 +93,11 @@ static int bind_part(const struct io_part_spec *part, const struct io_row *heade
 			(void)snprintf(what, sizeof what,
 				       "part %s; --without %s leaves the part out", part->name,
 				       part->name);
-			return no_column(header, path, part->column[i].name, what, e);
+			rc = no_column(header, path, part->column[i].name, what, e);
 		}
 	}
-	return AS_OK;
+out:
+	return rc;
 }
 
 int io_task_bind(struct io_task *t, const struct io_row *header, const char *path,
@@ -106,17 +114,10 @@ int io_task_bind(struct io_task *t, const struct io_row *header, const char *pat
 	TRY(find_column(header, path, t->target, "the target", need_target, &b->target, e));
 	TRY(find_column(header, path, t->group, "the task's group", need_target, &b->group, e));
 	TRY(find_column(header, path, t->split, "the task's split", need_target, &b->split, e));
-	for (size_t p = 0; p < t->parts; p++) {
-		struct io_part_spec *part = &t->part[p];
-
-		if (without != NULL && without[p]) {
-			continue;
+	for (size_t p = 0; p < t->parts && rc == AS_OK; p++) {
+		if (without == NULL || !without[p]) {
+			rc = bind_part(t, &t->part[p], header, path, &b->column[p], e);
 		}
-		if (part->every && part->columns == 0) {
-			TRY(fill_every(t, part, header, path, e));
-		}
-		b->column[p] = as_calloc(part->columns, sizeof **b->column);
-		TRY(bind_part(part, header, path, b->column[p], e));
 	}
 out:
 	return rc;

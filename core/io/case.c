@@ -198,9 +198,9 @@ int io_case_make(const struct io_task *t, const struct io_binding *b, const stru
 		c->group = as_strdup(c->id);
 	}
 	c->split = present_cell(t, row, b->split);
-	for (uint32_t p = 0; p < t->parts; p++) {
+	for (uint32_t p = 0; p < t->parts && rc == AS_OK; p++) {
 		if (b->column[p] != NULL) {
-			TRY(make_part(t, c, p, row, b->column[p], &o, e));
+			rc = make_part(t, c, p, row, b->column[p], &o, e);
 		}
 	}
 out:

@@ -38,7 +38,7 @@ struct io_csv {
 
 	struct io_row header;
 	struct as_buf names;
-	struct as_map index; /* name -> (void *)(column + 1) */
+	struct as_map index; /* name -> its place in header.cell */
 	size_t rows;
 };
 
@@ -173,36 +173,42 @@ static void row_clear(struct io_csv *c)
 	c->fresh = true;
 }
 
+static int finish(struct io_csv *c, struct as_err *e)
+{
+	/* strict only now: a quote inside an unquoted cell is let pass */
+	(void)csv_set_opts(&c->parser, OPTIONS | CSV_STRICT | CSV_STRICT_FINI);
+	return csv_fini(&c->parser, on_cell, on_row, c) == 0 ? AS_OK : parse_failed(c, e);
+}
+
+/* Parses one line of what is there. */
+static int parse_line(struct io_csv *c, struct as_err *e)
+{
+	const size_t n = line_length(c);
+
+	if (csv_parse(&c->parser, c->data + c->at, n, on_cell, on_row, c) != n) {
+		return parse_failed(c, e);
+	}
+	c->at += n;
+	c->fresh = c->fresh && n == 1 && (c->data[c->at - 1] == '\n' || c->cr);
+	return AS_OK;
+}
+
 /* Collects the cells of the next row; c->whole stays false at the end. */
 static int collect(struct io_csv *c, struct as_err *e)
 {
 	int rc = AS_OK;
 
 	row_clear(c);
-	while (!c->whole) {
-		size_t n;
-
+	while (rc == AS_OK && !c->whole) {
 		TRY(fill(c, e));
 		if (!c->begun) {
-			TRY(begin(c, e));
-		}
-		if (c->ended) {
-			/* strict only now: a quote inside an unquoted cell is let pass */
-			(void)csv_set_opts(&c->parser, OPTIONS | CSV_STRICT | CSV_STRICT_FINI);
-			if (csv_fini(&c->parser, on_cell, on_row, c) != 0) {
-				rc = parse_failed(c, e);
-			}
+			rc = begin(c, e);
+		} else if (c->ended) {
+			rc = finish(c, e);
 			break;
+		} else {
+			rc = parse_line(c, e);
 		}
-		if (c->at == c->size) {
-			continue;
-		}
-		n = line_length(c);
-		if (csv_parse(&c->parser, c->data + c->at, n, on_cell, on_row, c) != n) {
-			return parse_failed(c, e);
-		}
-		c->at += n;
-		c->fresh = c->fresh && n == 1 && (c->data[c->at - 1] == '\n' || c->cr);
 	}
 	if (rc == AS_OK && c->too_long) {
 		rc = as_fail(e, AS_EFORMAT, "%s:%zu: a row of more than %d bytes", c->what,
@@ -237,7 +243,7 @@ static int take_header(struct io_csv *c, struct as_err *e)
 			return as_fail(e, AS_EFORMAT, "%s:%zu: two columns are called \"%s\"",
 				       c->what, h->line, h->cell[i]);
 		}
-		as_map_put(&c->index, h->cell[i], (void *)(uintptr_t)(i + 1));
+		as_map_put(&c->index, h->cell[i], &h->cell[i]);
 	}
 	c->header = c->row;
 	c->names = c->text;
@@ -336,7 +342,9 @@ const struct io_row *io_csv_header(const struct io_csv *c)
 
 int io_csv_column(const struct io_csv *c, const char *name)
 {
-	return (int)(uintptr_t)as_map_find(&c->index, name) - 1;
+	char **at = as_map_find(&c->index, name);
+
+	return at != NULL ? (int)(at - c->header.cell) : -1;
 }
 
 int io_csv_next(struct io_csv *c, struct io_row *row, bool *more, struct as_err *e)

@@ -28,10 +28,10 @@ enum {
 struct io_csv; /* an open reader */
 
 /* delimiter 0: tab where path ends in .tsv, else comma. path "-" is standard input. */
-int io_csv_open(struct io_csv **c, const char *path, char delimiter, struct as_err *e) AS_CHECKED;
+int io_csv_open(struct io_csv **out, const char *path, char delimiter, struct as_err *e) AS_CHECKED;
 /* The same over bytes in memory, which must outlive the reader; what names them in errors. */
-int io_csv_open_mem(struct io_csv **c, const void *data, size_t n, const char *what, char delimiter,
-		    struct as_err *e) AS_CHECKED;
+int io_csv_open_mem(struct io_csv **out, const void *data, size_t n, const char *what,
+		    char delimiter, struct as_err *e) AS_CHECKED;
 void io_csv_close(struct io_csv *c); /* accepts NULL */
 
 struct io_row {
@@ -59,7 +59,7 @@ struct io_table {
 	size_t *line; /* rows */
 	size_t rows, cols;
 	uint64_t replaced;
-	struct as_map index; /* name -> (void *)(column + 1) */
+	struct as_map index; /* name -> its place in name */
 	char **block;        /* what the cells point into; block_n of them */
 	size_t block_n;
 };

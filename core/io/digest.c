@@ -22,11 +22,11 @@ static void need(int done)
 	}
 }
 
-static void to_hex(const unsigned char *d, unsigned n, char out[IO_DIGEST_SIZE])
+static void to_hex(const unsigned char *d, size_t n, char out[IO_DIGEST_SIZE])
 {
 	static const char digit[] = "0123456789abcdef";
 
-	for (unsigned i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		out[2 * i] = digit[d[i] >> 4];
 		out[2 * i + 1] = digit[d[i] & 15U];
 	}

@@ -126,8 +126,8 @@ static int check_meta(const struct json_t *meta, struct as_err *e)
 /* By place; an empty tensor before one that starts there. */
 static int by_place(const void *a, const void *b)
 {
-	const struct io_tensor *x = *(const struct io_tensor *const *)a;
-	const struct io_tensor *y = *(const struct io_tensor *const *)b;
+	const struct io_tensor *x = a;
+	const struct io_tensor *y = b;
 
 	if (x->data != y->data) {
 		return (const char *)x->data < (const char *)y->data ? -1 : 1;
@@ -139,25 +139,23 @@ static int by_place(const void *a, const void *b)
 static int check_places(const struct io_model *m, const char *data, size_t data_size,
 			struct as_err *e)
 {
-	const struct io_tensor **by = as_calloc(m->tensors + 1, sizeof *by);
+	struct io_tensor *by = as_calloc(m->tensors + 1, sizeof *by);
 	const char *at = data;
 	int rc = AS_OK;
 
-	for (size_t i = 0; i < m->tensors; i++) {
-		by[i] = &m->tensor[i];
-	}
+	memcpy(by, m->tensor, m->tensors * sizeof *by);
 	qsort(by, m->tensors, sizeof *by, by_place);
 	for (size_t i = 0; i < m->tensors && rc == AS_OK; i++) {
-		const char *start = by[i]->data;
+		const char *start = by[i].data;
 
 		if (start < at) {
 			rc = as_fail(e, AS_EFORMAT, "tensor %.128s overlaps tensor %.128s",
-				     by[i]->name, by[i > 0 ? i - 1 : 0]->name);
+				     by[i].name, by[i > 0 ? i - 1 : 0].name);
 		} else if (start > at) {
 			rc = as_fail(e, AS_EFORMAT, "%zu bytes before tensor %.128s belong to none",
-				     (size_t)(start - at), by[i]->name);
+				     (size_t)(start - at), by[i].name);
 		}
-		at = start + by[i]->size;
+		at = start + by[i].size;
 	}
 	if (rc == AS_OK && at != data + data_size) {
 		rc = as_fail(e, AS_EFORMAT, "%zu bytes at the end belong to no tensor",
@@ -165,6 +163,25 @@ static int check_places(const struct io_model *m, const char *data, size_t data_
 	}
 	free(by);
 	return rc;
+}
+
+/* One member of the header. */
+static int take_entry(struct io_model *m, const char *key, struct json_t *v, const char *data,
+		      size_t data_size, struct as_err *e)
+{
+	struct io_tensor *t = &m->tensor[m->tensors];
+
+	if (strcmp(key, "__metadata__") == 0) {
+		m->meta = v;
+		return check_meta(v, e);
+	}
+	t->name = key;
+	if (read_tensor(v, data, data_size, t, e) != AS_OK) {
+		return as_wrap(e, "tensor %.128s", key);
+	}
+	m->tensors++;
+	as_map_put(&m->index, key, t);
+	return AS_OK;
 }
 
 static int read_header(struct io_model *m, const char *data, size_t data_size, struct as_err *e)
@@ -176,20 +193,7 @@ static int read_header(struct io_model *m, const char *data, size_t data_size, s
 
 	m->tensor = as_calloc(io_json_len(m->header) + 1, sizeof *m->tensor);
 	while (io_json_next(m->header, &it, &key, &v)) {
-		struct io_tensor *t = &m->tensor[m->tensors];
-
-		if (strcmp(key, "__metadata__") == 0) {
-			TRY(check_meta(v, e));
-			m->meta = v;
-			continue;
-		}
-		t->name = key;
-		rc = read_tensor(v, data, data_size, t, e);
-		if (rc != AS_OK) {
-			return as_wrap(e, "tensor %.128s", key);
-		}
-		m->tensors++;
-		as_map_put(&m->index, key, (void *)(uintptr_t)m->tensors);
+		TRY(take_entry(m, key, v, data, data_size, e));
 	}
 	TRY(check_places(m, data, data_size, e));
 out:
@@ -264,9 +268,7 @@ void io_model_close(struct io_model *m)
 
 const struct io_tensor *io_model_find(const struct io_model *m, const char *name)
 {
-	const uintptr_t i = (uintptr_t)as_map_find(&m->index, name);
-
-	return i > 0 ? &m->tensor[i - 1] : NULL;
+	return as_map_find(&m->index, name);
 }
 
 int io_model_meta(const struct io_model *m, const char *key, struct json_t **out, struct as_err *e)

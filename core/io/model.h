@@ -46,7 +46,7 @@ struct io_model {
 	struct json_t *meta; /* __metadata__, borrowed from header; NULL where absent */
 	struct io_tensor *tensor;
 	size_t tensors;
-	struct as_map index; /* name -> tensor + 1, for io_model_find */
+	struct as_map index; /* name -> its tensor, for io_model_find */
 };
 
 /* Any safetensors file. */

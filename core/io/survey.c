@@ -11,10 +11,10 @@
 
 static void counts_add(struct io_counts *c, const char *name)
 {
-	const size_t at = (size_t)(uintptr_t)as_map_find(&c->index, name);
+	struct io_count *count = as_map_find(&c->index, name);
 
-	if (at > 0) {
-		c->v[at - 1].n++;
+	if (count != NULL) {
+		count->n++;
 		return;
 	}
 	if (c->n == IO_DISTINCT_MAX) {
@@ -23,16 +23,19 @@ static void counts_add(struct io_counts *c, const char *name)
 	}
 	if (c->n == c->cap) {
 		c->cap = c->cap ? 2 * c->cap : 16;
-		c->v = as_realloc(c->v, c->cap, sizeof *c->v);
+		c->v = as_realloc(c->v, c->cap, sizeof(struct io_count *));
 	}
-	c->v[c->n++] = (struct io_count){ as_strdup(name), 1 };
-	as_map_put(&c->index, name, (void *)(uintptr_t)c->n);
+	count = as_malloc(sizeof *count);
+	*count = (struct io_count){ as_strdup(name), 1 };
+	c->v[c->n++] = count;
+	as_map_put(&c->index, name, count);
 }
 
 static void counts_free(struct io_counts *c)
 {
 	for (size_t i = 0; i < c->n; i++) {
-		free(c->v[i].name);
+		free(c->v[i]->name);
+		free(c->v[i]);
 	}
 	free(c->v);
 	as_map_free(&c->index);

@@ -25,9 +25,9 @@ struct io_count {
 };
 
 struct io_counts {
-	struct io_count *v; /* in the order in which they came first */
+	struct io_count **v; /* in the order in which they came first */
 	size_t n, cap;
-	struct as_map index; /* name -> place + 1 */
+	struct as_map index; /* name -> its count */
 	bool full;           /* there are more than IO_DISTINCT_MAX */
 };
 

@@ -24,7 +24,7 @@ static void take_names(struct io_table *t, const struct io_row *header)
 	t->name = as_calloc(header->n, sizeof *t->name);
 	for (size_t i = 0; i < header->n; i++) {
 		t->name[i] = as_strndup(header->cell[i], header->size[i]);
-		as_map_put(&t->index, t->name[i], (void *)(uintptr_t)(i + 1));
+		as_map_put(&t->index, t->name[i], &t->name[i]);
 	}
 }
 
@@ -97,7 +97,9 @@ void io_table_free(struct io_table *t)
 
 int io_table_column(const struct io_table *t, const char *name)
 {
-	return (int)(uintptr_t)as_map_find(&t->index, name) - 1;
+	char **at = as_map_find(&t->index, name);
+
+	return at != NULL ? (int)(at - t->name) : -1;
 }
 
 struct io_row io_table_header(const struct io_table *t)

@@ -11,7 +11,10 @@
 #include <string.h>
 #include <utf8proc.h>
 
-enum { BYTES_MAX = 512 << 20 }; /* folding at most triples a text, and places are 32 bits */
+enum {
+	BYTES_MAX = 512 << 20, /* folding at most triples a text, and places are 32 bits */
+	WORDS_FIRST = 64,      /* room at first */
+};
 
 enum sort {
 	OTHER,  /* separates words */
@@ -119,11 +122,11 @@ static int word_open(struct reader *r, size_t a, bool single, struct as_err *e)
 		return as_fail(e, AS_EFORMAT, "words: the text has more than %zu words", r->max);
 	}
 	if (w->n == r->cap) {
-		r->cap = r->cap ? 2 * r->cap : 64;
+		r->cap *= 2;
 		w->word = as_realloc(w->word, r->cap, sizeof *w->word);
 		r->next = as_realloc(r->next, r->cap, sizeof *r->next);
 	}
-	if (beside) {
+	if (beside && w->n > 0) {
 		r->next[w->n - 1] = 1;
 	}
 	r->next[w->n] = 0;
@@ -223,7 +226,7 @@ static void hash_all(struct reader *r, uint32_t buckets)
 int tx_words_read(struct tx_words *w, const void *data, size_t size, uint32_t buckets,
 		  size_t words_max, struct as_err *e)
 {
-	struct reader r = { .w = w, .max = words_max };
+	struct reader r = { .w = w, .max = words_max, .cap = WORDS_FIRST };
 	size_t at = 0;
 	int rc = AS_OK;
 
@@ -233,6 +236,9 @@ int tx_words_read(struct tx_words *w, const void *data, size_t size, uint32_t bu
 		return as_fail(e, AS_EFORMAT, "bytes: the text has %zu, at most %d are read", size,
 			       (int)BYTES_MAX);
 	}
+	w->word = as_malloc(r.cap * sizeof *w->word);
+	r.next = as_malloc(r.cap * sizeof *r.next);
+	as_buf_put(&r.folded, "", 0);
 	while (at < size) {
 		const size_t a = at;
 		const uint32_t c = tx_utf8_next(data, size, &at, &w->replaced);

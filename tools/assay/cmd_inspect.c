@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cmd_inspect.c - assay inspect FILE.safetensors: what a model file holds. Any safetensors file
  * will do; what assay's own metadata says is shown where it is there. */
-#include "tools/assay/cmd_inspect.h"
 #include "core/io/model.h"
 #include "core/io/task.h"
+#include "tools/assay/cmd.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char usage[] =
-    "usage: assay inspect FILE.safetensors [--json]\n"
-    "Digest, task, parts, labels, weights, calibration and training record of a model;\n"
-    "digest, tensors and metadata of any other safetensors file.\n"
-    "  --json   one JSON object instead of text\n"
-    "Exit: 0, 65 where the file is not what it says, 66 where it cannot be read.\n";
 
 /* Numbers in a tensor. */
 static size_t count(const struct io_tensor *t)
@@ -293,32 +285,31 @@ out:
 
 int cmd_inspect(int argc, char **argv)
 {
-	static const struct option known[] = { { "json", no_argument, NULL, 'j' },
-					       { "help", no_argument, NULL, 'h' },
-					       { NULL, 0, NULL, 0 } };
 	bool json = false;
+	const struct cmd_option option[] = {
+		{ "json", NULL, "one JSON object instead of text", CMD_FLAG, &json, 0, 0 },
+	};
+	const struct cmd_spec spec = {
+		"inspect",
+		"FILE.safetensors [options]",
+		"Digest, task, parts, labels, weights, calibration and training record of a "
+		"model;\n"
+		"digest, tensors and metadata of any other safetensors file.\n",
+		option,
+		sizeof option / sizeof *option,
+		1,
+		1,
+	};
+	const char *word[1];
+	size_t words;
+	bool done;
 	struct as_err e;
 	int rc;
-	int c;
 
-	optind = 1;
-	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		if (c == 'h') {
-			(void)fputs(usage, stdout);
-			return 0;
-		}
-		if (c != 'j') {
-			return as_exit_code(AS_EUSAGE);
-		}
-		json = true;
+	TRY(cmd_parse(&spec, argc, argv, word, &words, &done, &e));
+	if (!done) {
+		rc = inspect(word[0], json, &e);
 	}
-	if (optind + 1 == argc) {
-		rc = inspect(argv[optind], json, &e);
-	} else {
-		rc = as_fail(&e, AS_EUSAGE, "want one file; see assay inspect --help");
-	}
-	if (rc != AS_OK) {
-		(void)fprintf(stderr, "assay inspect: %s\n", e.msg);
-	}
-	return as_exit_code(rc);
+out:
+	return cmd_end(&spec, rc, &e);
 }

@@ -1,65 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cmd_task.c - assay task check TASK.ini --data CASES.csv: says what it understood of both. */
-#include "tools/assay/cmd_task.h"
 #include "core/io/case.h"
 #include "core/io/survey.h"
+#include "tools/assay/cmd.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char usage[] =
-    "usage: assay task check TASK.ini --data CASES.csv [--without PART]... [--json]\n"
-    "Says what the task understands of the table; reads every file that it names.\n"
-    "  --data FILE      the case table; - is standard input\n"
-    "  --without PART   leave a part out, as train and eval do\n"
-    "  --json           one JSON object instead of text\n"
-    "Exit: 0, or 65 where a file cannot be read or a target is none of the labels.\n";
-
 struct options {
 	const char *task, *data;
-	const char *without[IO_PARTS_MAX];
-	size_t withouts;
-	bool json, help;
+	struct cmd_list without;
+	bool json;
 };
-
-static int parse(int argc, char **argv, struct options *o, struct as_err *e)
-{
-	static const struct option known[] = { { "data", required_argument, NULL, 'd' },
-					       { "without", required_argument, NULL, 'w' },
-					       { "json", no_argument, NULL, 'j' },
-					       { "help", no_argument, NULL, 'h' },
-					       { NULL, 0, NULL, 0 } };
-	int c;
-
-	optind = 1;
-	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		if (c == 'd') {
-			o->data = optarg;
-		} else if (c == 'j') {
-			o->json = true;
-		} else if (c == 'h') {
-			o->help = true;
-			return AS_OK;
-		} else if (c == 'w' && o->withouts < IO_PARTS_MAX) {
-			o->without[o->withouts++] = optarg;
-		} else if (c == 'w') {
-			return as_fail(e, AS_EUSAGE, "--without: more than %d parts",
-				       (int)IO_PARTS_MAX);
-		} else {
-			return as_fail(e, AS_EUSAGE, "see assay task --help");
-		}
-	}
-	if (optind + 2 != argc || strcmp(argv[optind], "check") != 0) {
-		return as_fail(e, AS_EUSAGE, "want: check TASK.ini --data CASES.csv");
-	}
-	if (o->data == NULL) {
-		return as_fail(e, AS_EUSAGE, "--data: no table given");
-	}
-	o->task = argv[optind + 1];
-	return AS_OK;
-}
 
 static double share(size_t n, size_t of)
 {
@@ -75,8 +28,8 @@ static void print_counts(const char *title, const struct io_counts *c)
 	}
 	printf("%-10s", title);
 	for (size_t i = 0; i < c->n && i < SHOWN; i++) {
-		printf("%s%s %zu", i > 0 ? ", " : "", c->v[i].name[0] ? c->v[i].name : "(none)",
-		       c->v[i].n);
+		printf("%s%s %zu", i > 0 ? ", " : "", c->v[i]->name[0] ? c->v[i]->name : "(none)",
+		       c->v[i]->n);
 	}
 	printf("%s\n", c->n > SHOWN ? ", ..." : "");
 }
@@ -123,7 +76,7 @@ static void print_column(const struct io_survey_column *c, size_t cases)
 		printf("%.6g to %.6g, mean %.6g", c->min, c->max, c->sum / (double)c->numbers);
 	} else if (c->cell == IO_WORDS) {
 		for (size_t i = 0; i < c->values.n && i < 3; i++) {
-			const char *v = c->values.v[i].name;
+			const char *v = c->values.v[i]->name;
 
 			printf("%s%.*s", i > 0 ? " | " : "", shown(v, 24), v);
 		}
@@ -177,7 +130,7 @@ static void write_counts(struct io_jw *w, const char *key, const struct io_count
 {
 	io_jw_obj(w, key);
 	for (size_t i = 0; i < c->n; i++) {
-		io_jw_u64(w, c->v[i].name, c->v[i].n);
+		io_jw_u64(w, c->v[i]->name, c->v[i]->n);
 	}
 	io_jw_end_obj(w);
 }
@@ -281,12 +234,12 @@ static int check(const struct options *o, struct as_err *e)
 	int rc;
 
 	TRY(io_task_load(&t, o->task, e));
-	for (size_t i = 0; i < o->withouts; i++) {
-		const int p = io_task_part(&t, o->without[i]);
+	for (size_t i = 0; i < o->without.n; i++) {
+		const int p = io_task_part(&t, o->without.v[i]);
 
 		if (p < 0) {
 			rc = as_fail(e, AS_EUSAGE, "--without: the task has no part \"%s\"",
-				     o->without[i]);
+				     o->without.v[i]);
 			goto out;
 		}
 		without[p] = true;
@@ -315,18 +268,42 @@ out:
 int cmd_task(int argc, char **argv)
 {
 	struct options o = { 0 };
+	const struct cmd_option option[] = {
+		{ "data", "FILE", "the case table; - is standard input", CMD_TEXT, &o.data, 0, 0 },
+		{ "without", "PART", "leave a part out; may come again", CMD_LIST, &o.without, 0,
+		  0 },
+		{ "json", NULL, "one JSON object instead of text", CMD_FLAG, &o.json, 0, 0 },
+	};
+	const struct cmd_spec spec = {
+		"task",
+		"check TASK.ini --data CASES.csv [options]",
+		"Says what the task understands of the table; reads every file that it names.\n"
+		"Exits with 65 where a file cannot be read or a target is none of the labels.\n",
+		option,
+		sizeof option / sizeof *option,
+		2,
+		2,
+	};
+	const char *word[2];
+	size_t words;
+	bool done;
 	struct as_err e;
-	int rc = parse(argc, argv, &o, &e);
+	int rc;
 
-	if (rc == AS_OK && o.help) {
-		(void)fputs(usage, stdout);
-		return 0;
+	TRY(cmd_parse(&spec, argc, argv, word, &words, &done, &e));
+	if (done) {
+		goto out;
 	}
-	if (rc == AS_OK) {
-		rc = check(&o, &e);
+	if (strcmp(word[0], "check") != 0) {
+		rc = as_fail(&e, AS_EUSAGE, "\"%s\": want check", word[0]);
+		goto out;
 	}
-	if (rc != AS_OK) {
-		(void)fprintf(stderr, "assay task: %s\n", e.msg);
+	if (o.data == NULL) {
+		rc = as_fail(&e, AS_EUSAGE, "--data: no table given");
+		goto out;
 	}
-	return as_exit_code(rc);
+	o.task = word[1];
+	rc = check(&o, &e);
+out:
+	return cmd_end(&spec, rc, &e);
 }
