@@ -312,6 +312,11 @@ static int wait_for(struct bus_socket *s, short event, int wait_ms)
 	return n;
 }
 
+int bus_wait_ready(struct bus_socket *s, int wait_ms, struct as_err *e)
+{
+	return wait_for(s, ZMQ_POLLOUT, wait_ms) >= 0 ? AS_OK : fail(e, "wait for", s->endpoint);
+}
+
 int bus_send_wait(struct bus_socket *s, const struct bus_frame *f, size_t n, int wait_ms,
 		  struct as_err *e)
 {

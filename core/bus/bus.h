@@ -68,6 +68,10 @@ int bus_send(struct bus_socket *s, const struct bus_frame *f, size_t n,
 int bus_send_wait(struct bus_socket *s, const struct bus_frame *f, size_t n, int wait_ms,
 		  struct as_err *e) AS_CHECKED;
 
+/* Waits at most wait_ms until the socket takes a message (a connection stands); AS_OK also when it
+ * does not: sending says so. */
+int bus_wait_ready(struct bus_socket *s, int wait_ms, struct as_err *e) AS_CHECKED;
+
 /* A message received. Zeroed before first use; bus_recv frees what it held. */
 struct bus_msg {
 	struct bus_part *part; /* the frames as libzmq holds them */
