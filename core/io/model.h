@@ -9,7 +9,12 @@
  *   encoders     {"scan":{"modality","name","version","dim"}} for parts on frozen features
  *   calibration  temperatures, thresholds, target mean and sd (fusion/calibrate)
  *   training     the record: data digest, splits, seed, curves, scores
- * Strictness: docs/model.md; every refusal names the tensor or key. */
+ * Read strictly, because readers that guess have been made to disagree: the header is at most
+ * IO_HEADER_MAX, starts with {, is UTF-8 without duplicate keys; an entry has a known dtype, a
+ * shape of at most IO_DIMS_MAX whole numbers whose bytes are exactly those of its offsets, and
+ * nothing else; tensors cover the data from the first byte to the last without overlap or hole.
+ * Every refusal is AS_EFORMAT and names the tensor or key. A file that somebody cuts short while it
+ * is mapped ends the program (SIGBUS): serve copies that you own. */
 #ifndef IO_MODEL_H
 #define IO_MODEL_H
 
