@@ -29,12 +29,14 @@ void nn_adam_free(struct nn_adam *o)
 	*o = (struct nn_adam){ 0 };
 }
 
+/* Pieces in float, their sum in double. */
 static double norm(const float *g, size_t n)
 {
+	const size_t piece = 4096;
 	double sum = 0.0;
 
-	for (size_t i = 0; i < n; i++) {
-		sum += (double)g[i] * (double)g[i];
+	for (size_t i = 0; i < n; i += piece) {
+		sum += (double)tn_dot(g + i, g + i, n - i < piece ? n - i : piece);
 	}
 	return sqrt(sum);
 }

@@ -15,6 +15,7 @@
 #include "core/tensor/rows.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum { SIDE = 3, TAPS = SIDE * SIDE };
@@ -57,10 +58,11 @@ static struct run taps(size_t j, size_t stride, size_t w)
 			     .skip = at > 0 ? 0 : 1 };
 }
 
-/* Input row of kernel row t for output row i, plus one: 0 and h + 1 are the padding. */
-static size_t row_of(size_t i, size_t t, size_t stride)
+/* Kernel row t of output row i reads row i stride + t - 1 of x; false where that is padding. */
+static bool row_of(size_t i, size_t t, const struct nn_conv *l, size_t h, size_t *r)
 {
-	return i * stride + t;
+	*r = i * l->stride + t - 1;
+	return i * l->stride + t >= 1 && i * l->stride + t <= h;
 }
 
 static void unfold(const struct nn_conv *l, const struct nn_conv_act *a, const float *x)
@@ -68,45 +70,44 @@ static void unfold(const struct nn_conv *l, const struct nn_conv_act *a, const f
 	const size_t in = l->in;
 	const size_t oh = halved(a->h, l->stride);
 	const size_t ow = halved(a->w, l->stride);
-	float *c = a->cols;
 
-	memset(c, 0, oh * ow * TAPS * in * sizeof *c);
-	for (size_t i = 0; i < oh; i++) {
+	memset(a->cols, 0, oh * ow * TAPS * in * sizeof *x);
+	for (size_t i = 0; i < oh * SIDE; i++) { /* each output row, each row of the kernel */
+		float *c = a->cols + (i / SIDE * ow * TAPS + i % SIDE * SIDE) * in;
+		size_t r;
+
+		if (!row_of(i / SIDE, i % SIDE, l, a->h, &r)) {
+			continue;
+		}
 		for (size_t j = 0; j < ow; j++, c += TAPS * in) {
 			const struct run u = taps(j, l->stride, a->w);
 
-			for (size_t t = 0; t < SIDE; t++) {
-				const size_t r = row_of(i, t, l->stride);
-
-				if (r >= 1 && r <= a->h) {
-					memcpy(c + (t * SIDE + u.skip) * in,
-					       x + ((r - 1) * a->w + u.c0) * in,
-					       (u.c1 - u.c0) * in * sizeof *c);
-				}
-			}
+			memcpy(c + u.skip * in, x + (r * a->w + u.c0) * in,
+			       (u.c1 - u.c0) * in * sizeof *c);
 		}
 	}
 }
 
 /* The adjoint of unfold: adds. */
-static void fold(const struct nn_conv *l, const struct nn_conv_act *a, const float *dc, float *dx)
+static void fold(const struct nn_conv *l, const struct nn_conv_act *a, const float *dcols,
+		 float *dx)
 {
 	const size_t in = l->in;
 	const size_t oh = halved(a->h, l->stride);
 	const size_t ow = halved(a->w, l->stride);
 
-	for (size_t i = 0; i < oh; i++) {
+	for (size_t i = 0; i < oh * SIDE; i++) {
+		const float *dc = dcols + (i / SIDE * ow * TAPS + i % SIDE * SIDE) * in;
+		size_t r;
+
+		if (!row_of(i / SIDE, i % SIDE, l, a->h, &r)) {
+			continue;
+		}
 		for (size_t j = 0; j < ow; j++, dc += TAPS * in) {
 			const struct run u = taps(j, l->stride, a->w);
 
-			for (size_t t = 0; t < SIDE; t++) {
-				const size_t r = row_of(i, t, l->stride);
-
-				if (r >= 1 && r <= a->h) {
-					tn_axpy(dx + ((r - 1) * a->w + u.c0) * in, 1.0F,
-						dc + (t * SIDE + u.skip) * in, (u.c1 - u.c0) * in);
-				}
-			}
+			tn_axpy(dx + (r * a->w + u.c0) * in, 1.0F, dc + u.skip * in,
+				(u.c1 - u.c0) * in);
 		}
 	}
 }

@@ -113,6 +113,8 @@ static inline void probe_adds(struct probe *p)
 	float *g = as_alloc(&p->data, p->ps.size + 1, sizeof *g);
 	float *dx = as_alloc(&p->data, p->nx + 1, sizeof *dx);
 
+	memset(p->s.g, 0, p->ps.size * sizeof *g);
+	memset(p->dx, 0, p->nx * sizeof *dx);
 	probe_fwd(p);
 	p->bwd(p);
 	memcpy(g, p->s.g, p->ps.size * sizeof *g);

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/core/nn/layers.h"
+
+static void attn_start(struct probe *p, struct nn_attn *l, size_t n, size_t d, size_t h, bool gated)
+{
+	*p = (struct probe){
+		.layer = l, .n = n, .nx = n * d, .ny = n * d, .fwd = attn_fwd, .bwd = attn_bwd
+	};
+	nn_attn_init(l, &p->ps, "l", d, h, gated, 0.0F);
+	probe_start(p, n);
+}
+
+static void band(struct nn_attn *l, size_t full, size_t window, size_t globals)
+{
+	l->full = full;
+	l->window = window;
+	l->globals = globals;
+}
+
+/* The gate of these heads far below, of all others above one half. */
+static void close_heads(struct probe *p, const struct nn_attn *l, unsigned heads)
+{
+	for (size_t j = 0; j < l->d; j++) {
+		p->ps.v[l->gate.b + j] = (heads >> (j / l->k) & 1U) != 0 ? -4.0F : 2.0F;
+	}
+}
+
+/* Attention by its definition, a number at a time: mask, gate, shares, closed heads and all. */
+static bool sees(const struct nn_attn *l, size_t n, size_t i, size_t j)
+{
+	const size_t apart = i > j ? i - j : j - i;
+
+	return n <= l->full || i < l->globals || j < l->globals || apart <= l->window / 2;
+}
+
+static double affine(const struct nn_linear *l, const float *p, const float *x, size_t o)
+{
+	double sum = l->b == NN_NONE ? 0.0 : (double)p[l->b + o];
+
+	for (size_t c = 0; c < l->in; c++) {
+		sum += (double)p[l->w + o * l->in + c] * (double)x[c];
+	}
+	return sum;
+}
+
+struct naive {
+	double *q, *k, *v, *z; /* [n, d] */
+	double *gate;          /* [d] */
+};
+
+static void naive_gate(const struct nn_attn *l, const struct probe *p, double *gate)
+{
+	float *mean = as_zalloc(p->s.mem, l->d, sizeof *mean);
+
+	for (size_t i = 0; i < p->nx; i++) {
+		mean[i % l->d] += p->x[i] / (float)p->n;
+	}
+	for (size_t j = 0; j < l->d; j++) {
+		gate[j] = l->gated ? 1.0 / (1.0 + exp(-affine(&l->gate, p->s.p, mean, j))) : 1.0;
+	}
+}
+
+static double naive_share(const struct nn_attn *l, const double *gate, size_t h)
+{
+	double sum = 0.0;
+
+	for (size_t j = h * l->k; j < (h + 1) * l->k; j++) {
+		sum += gate[j] / (double)l->k;
+	}
+	return sum;
+}
+
+/* One row of one head. */
+static void naive_row(const struct nn_attn *l, const struct probe *p, struct naive *t, size_t i,
+		      size_t h)
+{
+	const double share = naive_share(l, t->gate, h);
+	double sum = 0.0;
+
+	for (size_t j = 0; j < p->n; j++) {
+		double score = 0.0;
+
+		if (!sees(l, p->n, i, j)) {
+			continue;
+		}
+		for (size_t c = h * l->k; c < (h + 1) * l->k; c++) {
+			score += t->q[i * l->d + c] * t->gate[c] * t->k[j * l->d + c];
+		}
+		score = exp(score / sqrt((double)l->k));
+		sum += score;
+		for (size_t c = h * l->k; c < (h + 1) * l->k; c++) {
+			t->z[i * l->d + c] += score * t->v[j * l->d + c];
+		}
+	}
+	for (size_t c = h * l->k; c < (h + 1) * l->k; c++) {
+		t->z[i * l->d + c] *= share < (double)l->threshold ? 0.0 : share / sum;
+	}
+}
+
+/* Largest difference of p->y from the definition. */
+static double naive_off(const struct nn_attn *l, struct probe *p)
+{
+	struct naive t = { .gate = as_alloc(&p->data, l->d, sizeof(double)) };
+	double **const all[] = { &t.q, &t.k, &t.v, &t.z };
+	double off = 0.0;
+
+	for (size_t i = 0; i < 4; i++) {
+		*all[i] = as_zalloc(&p->data, p->nx, sizeof(double));
+	}
+	naive_gate(l, p, t.gate);
+	for (size_t i = 0; i < p->nx; i++) {
+		const float *x = p->x + i / l->d * l->d;
+
+		t.q[i] = affine(&l->q, p->s.p, x, i % l->d);
+		t.k[i] = affine(&l->kk, p->s.p, x, i % l->d);
+		t.v[i] = affine(&l->v, p->s.p, x, i % l->d);
+	}
+	for (size_t i = 0; i < p->n; i++) {
+		for (size_t h = 0; h < l->h; h++) {
+			naive_row(l, p, &t, i, h);
+		}
+	}
+	for (size_t i = 0; i < p->nx; i++) {
+		double y = (double)p->s.p[l->o.b + i % l->d];
+
+		for (size_t c = 0; c < l->d; c++) {
+			y +=
+			    (double)p->s.p[l->o.w + i % l->d * l->d + c] * t.z[i / l->d * l->d + c];
+		}
+		off = fmax(off, fabs(y - (double)p->y[i]));
+	}
+	return off;
+}
+
+Test(nn_attn, gradients_match_central_differences)
+{
+	for (size_t n = 1; n < 9; n += 3) {
+		for (int gated = 0; gated < 2; gated++) {
+			struct nn_attn l;
+			struct probe p;
+
+			attn_start(&p, &l, n, 6, 2, gated == 1);
+			probe_check(&p, 2e-3);
+			probe_adds(&p);
+			probe_free(&p);
+		}
+	}
+}
+
+Test(nn_attn, banded_gradients_match_central_differences)
+{
+	const size_t shape[][3] = { { 6, 2, 1 }, { 0, 4, 2 }, { 5, 6, 0 } };
+
+	for (size_t i = 0; i < 3; i++) {
+		struct nn_attn l;
+		struct probe p;
+
+		attn_start(&p, &l, 13, 4, 2, true);
+		band(&l, shape[i][0], shape[i][1], shape[i][2]);
+		probe_check(&p, 2e-3);
+		probe_adds(&p);
+		probe_free(&p);
+	}
+}
+
+/* More rows than one block of queries holds, full and banded, in training and inference. */
+Test(nn_attn, equals_its_definition)
+{
+	const size_t shape[][4] = { /* n, full, window, globals */
+				    { 1, 1024, 256, 4 },   { 20, 1024, 256, 4 },
+				    { 300, 1024, 256, 4 }, { 30, 8, 6, 2 },
+				    { 300, 64, 40, 4 },    { 300, 64, 40, 0 },
+				    { 300, 64, 2, 130 },   { 129, 128, 256, 4 }
+	};
+
+	for (size_t i = 0; i < sizeof shape / sizeof *shape; i++) {
+		for (unsigned closed = 0; closed < 8; closed += 5) {
+			struct nn_attn l;
+			struct probe p;
+
+			attn_start(&p, &l, shape[i][0], 6, 3, true);
+			band(&l, shape[i][1], shape[i][2], shape[i][3]);
+			l.threshold = 0.3F;
+			close_heads(&p, &l, closed);
+			probe_fwd(&p);
+			cr_assert(le(dbl, naive_off(&l, &p), 1e-5), "shape %zu training", i);
+			p.s.rng = NULL;
+			probe_fwd(&p);
+			cr_assert(le(dbl, naive_off(&l, &p), 1e-5), "shape %zu inference", i);
+			probe_free(&p);
+		}
+	}
+}
+
+Test(nn_attn, without_a_gate_equals_its_definition_and_has_no_gate_weights)
+{
+	struct nn_attn l;
+	struct probe p;
+
+	attn_start(&p, &l, 11, 8, 2, false);
+	probe_fwd(&p);
+	cr_assert(le(dbl, naive_off(&l, &p), 1e-5));
+	cr_assert(eq(sz, p.ps.size, 4 * 64 + 8));
+	cr_assert(eq(ptr, (void *)nn_param_find(&p.ps, "l.gate.w"), NULL));
+	probe_free(&p);
+}
+
+/* With the gates wide open (sigma(40) is 1 in float) nothing is left of them. */
+Test(nn_attn, with_the_gates_wide_open_is_plain_attention_to_the_bit)
+{
+	struct nn_attn l;
+	struct nn_attn plain;
+	struct probe p;
+	float *y;
+
+	attn_start(&p, &l, 20, 8, 2, true);
+	for (size_t j = 0; j < 8; j++) {
+		p.ps.v[l.gate.b + j] = 40.0F;
+	}
+	probe_fwd(&p);
+	y = as_alloc(&p.data, p.ny, sizeof *y);
+	memcpy(y, p.y, p.ny * sizeof *y);
+	plain = l;
+	plain.gated = false;
+	p.layer = &plain;
+	probe_fwd(&p);
+	cr_assert(zero(int, memcmp(y, p.y, p.ny * sizeof *y)));
+	probe_free(&p);
+}
+
+Test(nn_attn, gates_begin_open)
+{
+	struct nn_attn l;
+	struct probe p = { .n = 5, .nx = 5 * 32, .ny = 5 * 32, .layer = &l, .fwd = attn_fwd };
+	struct nn_attn_act *a;
+
+	nn_attn_init(&l, &p.ps, "l", 32, 4, true, 0.5F);
+	probe_start(&p, 3);
+	for (size_t j = 0; j < 32; j++) {
+		p.ps.v[l.gate.b + j] = nn_param_find(&p.ps, "l.gate.b")->scale;
+	}
+	probe_fwd(&p);
+	a = p.act;
+	cr_assert(eq(sz, a->opened, 4));
+	for (size_t h = 0; h < 4; h++) {
+		cr_assert(epsilon_eq(flt, a->share[h], 0.88F, 0.05F));
+	}
+	probe_free(&p);
+}
+
+/* Weights that only closed heads use are made NaN: whoever touches them shows it. */
+Test(nn_attn, inference_does_not_touch_the_weights_of_closed_heads)
+{
+	for (unsigned closed = 0; closed < 16; closed++) {
+		struct nn_attn l;
+		struct probe p;
+		struct nn_attn_act *a;
+		float *want;
+
+		attn_start(&p, &l, 9, 12, 4, true);
+		l.threshold = 0.3F;
+		close_heads(&p, &l, closed);
+		probe_fwd(&p);
+		want = as_alloc(&p.data, p.ny, sizeof *want);
+		memcpy(want, p.y, p.ny * sizeof *want);
+		for (size_t i = 0; i < 12; i++) {
+			for (size_t j = 0; j < 12; j++) {
+				if ((closed >> (i / 3) & 1U) != 0) { /* rows of Q, K, V */
+					p.ps.v[l.q.w + i * 12 + j] = NAN;
+					p.ps.v[l.kk.w + i * 12 + j] = NAN;
+					p.ps.v[l.v.w + i * 12 + j] = NAN;
+					p.ps.v[l.o.w + j * 12 + i] = NAN; /* columns of W_o */
+				}
+			}
+		}
+		p.s.rng = NULL;
+		probe_fwd(&p);
+		a = p.act;
+		cr_assert(eq(sz, a->opened, 4 - (size_t)__builtin_popcount(closed)));
+		cr_assert(le(dbl, probe_off(p.y, want, p.ny), 1e-6), "closed %u", closed);
+		cr_assert(not(isnan(p.y[0])));
+		probe_free(&p);
+	}
+}
+
+/* The same dy gives a network with closed heads the gradients of the open one. */
+Test(nn_attn, closed_heads_learn_as_if_open)
+{
+	struct nn_attn l;
+	struct probe p;
+	float *g;
+	float *dx;
+
+	attn_start(&p, &l, 7, 8, 4, true);
+	close_heads(&p, &l, 6U);
+	probe_fwd(&p);
+	attn_bwd(&p);
+	g = as_alloc(&p.data, p.ps.size, sizeof *g);
+	dx = as_alloc(&p.data, p.nx, sizeof *dx);
+	memcpy(g, p.s.g, p.ps.size * sizeof *g);
+	memcpy(dx, p.dx, p.nx * sizeof *dx);
+	memset(p.s.g, 0, p.ps.size * sizeof *g);
+	memset(p.dx, 0, p.nx * sizeof *dx);
+	l.threshold = 0.3F;
+	probe_fwd(&p);
+	cr_assert(eq(sz, ((struct nn_attn_act *)p.act)->opened, 2));
+	attn_bwd(&p);
+	cr_assert(le(dbl, probe_off(g, p.s.g, p.ps.size), 1e-6));
+	cr_assert(le(dbl, probe_off(dx, p.dx, p.nx), 1e-6));
+	probe_free(&p);
+}
+
+static double shares_loss(void *ctx)
+{
+	struct probe *p = ctx;
+	const struct nn_attn *l = p->layer;
+	const struct nn_attn_act *a;
+	double loss = probe_loss(p);
+
+	a = p->act;
+	for (size_t h = 0; h < l->h; h++) {
+		loss += (double)p->s.gate_loss * (double)a->share[h];
+	}
+	return loss;
+}
+
+Test(nn_attn, gate_loss_adds_the_gradient_of_the_shares)
+{
+	struct nn_attn l;
+	struct probe p;
+
+	attn_start(&p, &l, 5, 6, 2, true);
+	p.s.gate_loss = 3.0F;
+	probe_fwd(&p);
+	attn_bwd(&p);
+	cr_assert(lt(dbl, gradcheck(shares_loss, &p, p.x, p.dx, p.nx, 1, 1e-2F), 2e-3));
+	cr_assert(lt(dbl, gradcheck(shares_loss, &p, p.ps.v, p.s.g, p.ps.size, 1, 1e-2F), 2e-3));
+	probe_free(&p);
+}
+
+Test(nn_attn, inference_works_in_bounded_scratch)
+{
+	enum { N = 4000, D = 8 };
+	struct nn_attn l;
+	struct probe p;
+	struct nn_attn_act a;
+	struct as_err e = { 0 };
+	struct as_arena small;
+
+	attn_start(&p, &l, N, D, 2, true);
+	/* q, k, v, av, one block of scores and a little: an n x n matrix would be 64 MB. */
+	ok(as_arena_init(&small, "small", 4 * N * D * sizeof(float) + ((size_t)1 << 20), &e));
+	p.s.mem = &small;
+	p.s.rng = NULL;
+	nn_attn_fwd(&l, &p.s, &a, p.x, p.y, N);
+	cr_assert(eq(ptr, a.q, NULL));
+	cr_assert(eq(sz, a.opened, 2));
+	cr_assert(lt(sz, small.used, 4096), "what only a backward would read is given back");
+	as_arena_free(&small);
+	probe_free(&p);
+}

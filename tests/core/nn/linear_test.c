@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/core/nn/layers.h"
+
+static void linear_start(struct probe *p, struct nn_linear *l, size_t n, bool bias)
+{
+	*p = (struct probe){
+		.layer = l, .n = n, .nx = n * 5, .ny = n * 3, .fwd = linear_fwd, .bwd = linear_bwd
+	};
+	nn_linear_init(l, &p->ps, "l", 5, 3, bias, 1.0F);
+	probe_start(p, n);
+}
+
+Test(nn_linear, gradients_match_central_differences)
+{
+	for (size_t n = 1; n < 9; n += 3) {
+		for (int bias = 0; bias < 2; bias++) {
+			struct nn_linear l;
+			struct probe p;
+
+			linear_start(&p, &l, n, bias == 1);
+			probe_check(&p, 1e-3);
+			probe_adds(&p);
+			probe_free(&p);
+		}
+	}
+}
+
+Test(nn_linear, a_gradient_of_x_that_nobody_wants_is_not_made)
+{
+	struct nn_linear l;
+	struct probe p;
+
+	linear_start(&p, &l, 4, true);
+	nn_linear_bwd(&l, p.s.p, p.s.g, p.x, p.dy, NULL, 4);
+	cr_assert(gt(flt, fabsf(p.s.g[0]), 0.0F));
+	probe_free(&p);
+}
+
+Test(nn_linear, starts_with_the_spread_of_its_inputs)
+{
+	struct nn_params ps = { 0 };
+	struct nn_linear l;
+
+	nn_linear_init(&l, &ps, "l", 400, 300, true, 0.5F);
+	cr_assert(epsilon_eq(flt, ps.p[0].scale, 0.025F, 1e-6F));
+	cr_assert(eq(uint, ps.p[0].flags, NN_DECAY));
+	cr_assert(eq(int, (int)ps.p[1].start, NN_ZERO));
+	cr_assert(zero(uint, ps.p[1].flags), "biases do not decay");
+	nn_params_free(&ps);
+}
