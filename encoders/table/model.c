@@ -3,7 +3,7 @@
  *
  *   forward    t_i = mean of N[name] over the names of cell i (its column, its row)
  *                    + sum over bins b of e_ib W[c_i, b]             where it holds a number
- *                    + [mean E[whole value]; mean E[words]] W_in' + b   where it holds words
+ *                    + [mean E[whole value]; mean E[words]] W_in'       where it holds words
  *              x = norm(t)                                                          [n, d]
  *              x = block(x), blocks times
  *              row_r = mean of norm(x)_i over the cells of row r
@@ -45,7 +45,7 @@ void enc_table_model_init(struct enc_table_model *m, struct nn_params *ps, const
 	m->numbers = nn_param_add(ps, "table.numbers", "w", (columns + 1) * m->bins, h->width,
 				  NN_DECAY, NN_NORMAL, 1.0F / sqrtf((float)m->bins));
 	nn_embed_init(&m->words, ps, "table.words", h->text_buckets, h->text_embed);
-	nn_linear_init(&m->in, ps, "table.in", 2UL * h->text_embed, h->width, true, 1.0F);
+	nn_linear_init(&m->in, ps, "table.in", 2UL * h->text_embed, h->width, false, 1.0F);
 	nn_norm_init(&m->in_norm, ps, "table.in_norm", h->width);
 	m->block = as_calloc(m->blocks, sizeof *m->block);
 	for (size_t i = 0; i < m->blocks; i++) {

@@ -2,13 +2,14 @@
  * model.c - words to rows.
  *
  *   forward    b_i = mean of E[id] over the ids of word i; 0 where the word is dropped   [n, e]
- *              x = norm(b W_in' + b_in) + position                                     [n, d]
+ *              x = norm(b W_in') + position                                            [n, d]
  *              x = block(x), blocks times
  *              row_r = mean of norm(x)_i over the words of row r
  *
  *   backward   each line read upwards.
  *
  * The mean of many hashed rows is small beside a position, so it is normed before they are added.
+ * W_in has no bias: a word without rows is then norm's beta, not a bias blown up to size 1.
  * Hashed words and n-grams: Bojanowski et al., "Enriching Word Vectors with Subword Information"
  * (2017), arXiv:1607.04606, section 3.2. */
 #include "encoders/text/model.h"
@@ -35,7 +36,7 @@ void enc_text_model_init(struct enc_text_model *m, struct nn_params *ps, const s
 				      .word_dropout = h->word_dropout,
 				      .blocks = h->text_blocks };
 	nn_embed_init(&m->embed, ps, "text.embed", h->text_buckets, h->text_embed);
-	nn_linear_init(&m->in, ps, "text.in", h->text_embed, h->width, true, 1.0F);
+	nn_linear_init(&m->in, ps, "text.in", h->text_embed, h->width, false, 1.0F);
 	nn_norm_init(&m->in_norm, ps, "text.in_norm", h->width);
 	m->block = as_calloc(m->blocks, sizeof *m->block);
 	for (size_t i = 0; i < m->blocks; i++) {
