@@ -344,5 +344,5 @@ Test(tensor_rows, every_kernel_gives_the_same_bits_on_every_instruction_set)
 	tn_add_rows(v, z, ROWS, D);
 	hash(&h, z, N);
 	hash(&h, v, ROWS * D);
-	cr_assert(eq(u64, h, 9138723097144013174U));
+	cr_assert(eq(u64, h, 9308020976565538442U));
 }
