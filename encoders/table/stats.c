@@ -140,11 +140,14 @@ static void put_edges(struct enc_column *c, size_t bins)
 {
 	size_t distinct = 0;
 
+	c->edge = as_calloc(bins + 1, sizeof *c->edge);
+	if (c->samples == 0) {
+		return;
+	}
 	qsort(c->sample, c->samples, sizeof *c->sample, ascending);
 	for (size_t i = 0; i < c->samples; i++) {
 		distinct += i == 0 || c->sample[i] > c->sample[i - 1] ? 1 : 0;
 	}
-	c->edge = as_calloc(bins + 1, sizeof *c->edge);
 	if (distinct <= bins + 1) {
 		for (size_t i = 0; i < c->samples; i++) {
 			add_edge(c, c->sample[i]);

@@ -72,6 +72,7 @@ static int parse_column(struct enc_table_stats *s, size_t part, const struct jso
 	enum io_cell cell = IO_WORDS;
 	const char *name;
 	const char *type;
+	size_t at;
 	int rc;
 
 	TRY(io_json_get_str(doc, "name", &name, e));
@@ -84,7 +85,8 @@ static int parse_column(struct enc_table_stats *s, size_t part, const struct jso
 	if (enc_table_stats_find(s, part, name) != NULL) {
 		return as_fail(e, AS_EFORMAT, "column \"%s\" comes twice", name);
 	}
-	c = &s->part[part].column[enc_table_stats_put(s, part, name, cell)];
+	at = enc_table_stats_put(s, part, name, cell);
+	c = &s->part[part].column[at];
 	c->present = io_json_find_u64(doc, "present", 0);
 	c->absent = io_json_find_u64(doc, "absent", 0);
 	if (cell == IO_NUMBER) {
