@@ -14,7 +14,7 @@ refuse() { # what pattern files...
 }
 # shellcheck disable=SC2086
 {
-    refuse 'unfinished' 'TODO|FIXME|XXX|not implemented|for now|placeholder|#if 0' $code
+    refuse 'unfinished' 'TODO|FIXME|\bXXX\b|not implemented|for now|placeholder|#if 0' $code
     refuse 'commented-out code' '^[[:space:]]*(//|/\*).*;[[:space:]]*(\*/)?$' $code
     refuse 'authors and change logs belong to git' 'Author:|Created|====' $code
     refuse 'a second version replaces the first' '\b[a-z_]+(_v2|_ex|_new2|_old)\(' $code

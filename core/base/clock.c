@@ -31,6 +31,5 @@ void as_time_format(int64_t wall_ns, char out[AS_TIME_SIZE])
 
 	(void)gmtime_r(&s, &tm);
 	n = strftime(out, AS_TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
-	(void)snprintf(out + n, AS_TIME_SIZE - n, ".%06dZ",
-		       (int)(wall_ns % 1000000000 / 1000));
+	(void)snprintf(out + n, AS_TIME_SIZE - n, ".%06dZ", (int)(wall_ns % 1000000000 / 1000));
 }

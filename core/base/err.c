@@ -37,18 +37,30 @@ int as_wrap(struct as_err *e, const char *fmt, ...)
 int as_exit_code(int code)
 {
 	switch (code) {
-	case AS_OK: return EX_OK;
-	case AS_EUSAGE: return EX_USAGE;
+	case AS_OK:
+		return EX_OK;
+	case AS_EUSAGE:
+		return EX_USAGE;
 	case AS_EFORMAT:
-	case AS_ESHAPE: return EX_DATAERR;
-	case AS_ENOINPUT: return EX_NOINPUT;
-	case AS_EUNAVAIL: return EX_UNAVAILABLE;
-	case AS_ECREATE: return EX_CANTCREAT;
-	case AS_EIO: return EX_IOERR;
-	case AS_EAGAIN: return EX_TEMPFAIL;
-	case AS_EPROTO: return EX_PROTOCOL;
-	case AS_EPERM: return EX_NOPERM;
-	case AS_ECONFIG: return EX_CONFIG;
-	default: return EX_SOFTWARE;
+	case AS_ESHAPE:
+		return EX_DATAERR;
+	case AS_ENOINPUT:
+		return EX_NOINPUT;
+	case AS_EUNAVAIL:
+		return EX_UNAVAILABLE;
+	case AS_ECREATE:
+		return EX_CANTCREAT;
+	case AS_EIO:
+		return EX_IOERR;
+	case AS_EAGAIN:
+		return EX_TEMPFAIL;
+	case AS_EPROTO:
+		return EX_PROTOCOL;
+	case AS_EPERM:
+		return EX_NOPERM;
+	case AS_ECONFIG:
+		return EX_CONFIG;
+	default:
+		return EX_SOFTWARE;
 	}
 }

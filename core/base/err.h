@@ -43,12 +43,12 @@ int as_exit_code(int code);
 #define as_fail(e, code, ...) as_fail_at((e), __FILE__, __LINE__, (code), __VA_ARGS__)
 
 /* The only macro in the tree that hides control flow. Needs `int rc` and `out:`. */
-#define TRY(expr)                                                                                  \
-	do {                                                                                       \
-		rc = (expr);                                                                       \
-		if (rc != AS_OK) {                                                                 \
-			goto out;                                                                  \
-		}                                                                                  \
+#define TRY(expr)                  \
+	do {                       \
+		rc = (expr);       \
+		if (rc != AS_OK) { \
+			goto out;  \
+		}                  \
 	} while (0)
 
 #endif

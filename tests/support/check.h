@@ -10,17 +10,16 @@
 #include <string.h>
 
 /* The call must succeed; prints the error it left in the local `e`. */
-#define ok(call)                                                                                   \
-	cr_assert(eq(int, (call), AS_OK), "%s:%d %s", e.file ? e.file : "?", e.line, e.msg)
+#define ok(call) cr_assert(eq(int, (call), AS_OK), "%s:%d %s", e.file ? e.file : "?", e.line, e.msg)
 /* The call must fail with this code and mention this text. */
-#define fails(call, want, text)                                                                    \
-	do {                                                                                       \
-		cr_assert(eq(int, (call), (want)), "%s", e.msg);                                   \
-		cr_assert(ne(ptr, strstr(e.msg, (text)), NULL), "%s", e.msg);                      \
+#define fails(call, want, text)                                               \
+	do {                                                                  \
+		cr_assert(eq(int, (call), (want)), "%s", e.msg);              \
+		cr_assert(ne(ptr, strstr(e.msg, (text)), NULL), "%s", e.msg); \
 	} while (0)
 
 /* Two texts must be the same; prints both. */
-#define same(got, want)                                                                            \
+#define same(got, want) \
 	cr_assert(zero(int, strcmp((got), (want))), "\"%s\" is not \"%s\"", (got), (want))
 
 #endif

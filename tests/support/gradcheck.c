@@ -20,8 +20,8 @@ double gradcheck(gradcheck_loss loss, void *ctx, float *v, const float *g, size_
 		down = loss(ctx);
 		v[i] = keep;
 		num = (up - down) / (2.0 * (double)h);
-		worst = fmax(worst, fabs(num - (double)g[i]) /
-					fmax(1.0, fabs(num) + fabs((double)g[i])));
+		worst = fmax(worst,
+			     fabs(num - (double)g[i]) / fmax(1.0, fabs(num) + fabs((double)g[i])));
 	}
 	return worst;
 }
