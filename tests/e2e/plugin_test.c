@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Encoders from outside: the example plugin built against the installed header alone, the same
+ * encoder as a Python worker, and a plugin that dies of some parts. */
+#include "tests/e2e/world.h"
+#include "tests/support/check.h"
+#include "tests/support/tmpdir.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+TestSuite(e2e_plugin, .timeout = 600);
+
+enum { SERIES = 40 };
+
+/* Runs a line of sh in the test's folder. */
+static void shell(const char *fmt, ...) AS_PRINTF(1, 2);
+
+static void shell(const char *fmt, ...)
+{
+	struct as_buf line = { 0 };
+	char text[4096];
+	struct proc p;
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	as_buf_printf(&line, "cd %s && unset MAKEFLAGS MFLAGS && %s", tmpdir(), text);
+	proc_start(&p, (const char *const[]){ "/bin/sh", "-c", line.data, NULL }, NULL);
+	cr_assert(eq(int, proc_wait(&p, 5 * PROC_MS), 0), "%s\n%s%s", line.data,
+		  p.out.data ? p.out.data : "", p.err.data ? p.err.data : "");
+	proc_free(&p);
+	as_buf_free(&line);
+}
+
+static void put_file(const char *name, const struct as_buf *text)
+{
+	(void)tmpdir_file(name, text->data);
+}
+
+/* cases.csv in the test's folder: series that rise or fall, with some noise, one part a case. */
+static const char *make_cases(void)
+{
+	struct as_buf csv = { 0 };
+	struct as_buf text = { 0 };
+
+	as_buf_puts(&csv, "case,trace,label\n");
+	for (int n = 0; n < SERIES; n++) {
+		char name[32];
+
+		as_buf_clear(&text);
+		for (int i = 0; i < 40; i++) {
+			as_buf_printf(&text, "%d\n", (n % 2 ? i : 40 - i) + (i * 7 + n * 13) % 5);
+		}
+		(void)snprintf(name, sizeof name, "series-%d.txt", n);
+		put_file(name, &text);
+		as_buf_printf(&csv, "s%d,%s,%s\n", n, name, n % 2 ? "rises" : "falls");
+	}
+	put_file("cases.csv", &csv);
+	as_buf_free(&text);
+	as_buf_free(&csv);
+	return tmpdir_path("cases.csv");
+}
+
+static const char *make_task(const char *modality)
+{
+	struct as_buf ini = { 0 };
+	const char *path;
+
+	as_buf_printf(&ini,
+		      "[task]\nname = series\ntarget = label\nkind = class\n"
+		      "labels = falls, rises\n[part.trace]\nmodality = %s\ncolumn = trace\n"
+		      "[model]\nwidth = 16\n[train]\nepochs = 20\n",
+		      modality);
+	path = tmpdir_file("task.ini", ini.data);
+	as_buf_free(&ini);
+	return path;
+}
+
+static const char *train(const char *task, const char *how, const char *from)
+{
+	const char *model = tmpdir_path("model.safetensors");
+	struct proc p;
+
+	cr_assert(eq(int,
+		     proc_run(&p, "assay", "train", task, "--data", make_cases(), how, from,
+			      "--out", model),
+		     0),
+		  "%s", p.err.data);
+	proc_free(&p);
+	return model;
+}
+
+/* assayd.ini with one stream; encoder: the lines of the [encoder.NAME] section, or "". */
+static const char *settings(const char *encoder)
+{
+	struct as_buf ini = { 0 };
+	const char *path;
+
+	as_buf_printf(&ini,
+		      "[daemon]\nstate = %s/state\nruntime = %s/run\n%s"
+		      "[stream.series]\nmodel = %s/model.safetensors\ndeadline_ms = 600000\n",
+		      tmpdir(), tmpdir(), encoder, tmpdir());
+	path = tmpdir_file("assayd.ini", ini.data);
+	as_buf_free(&ini);
+	return path;
+}
+
+/* Submits all cases; as many results as there are series, most of them right. */
+static void submit_all(void)
+{
+	struct proc p;
+	const char *line;
+	size_t results = 0;
+	size_t right = 0;
+
+	cr_assert(eq(int,
+		     proc_run(&p, "assay", "submit", "--stream", "series", "--data",
+			      tmpdir_path("cases.csv"), "--wait", "--json"),
+		     0),
+		  "%s", p.err.data);
+	while ((line = proc_line(&p, PROC_MS)) != NULL) {
+		const struct json_t *doc = world_json(line);
+		const int n = atoi(world_text(doc, "subject") + 1);
+
+		same(world_text(doc, "data.kind"), "result");
+		right += strcmp(world_text(doc, "data.label"), n % 2 ? "rises" : "falls") == 0;
+		results++;
+	}
+	cr_assert(eq(sz, results, (size_t)SERIES));
+	cr_assert(ge(sz, right, (size_t)SERIES * 3 / 4));
+	proc_free(&p);
+}
+
+/* build/gcc-debug -> CC=gcc V=debug */
+static void install_and_build(void)
+{
+	const char *name = strrchr(BUILD_DIR, '/') + 1;
+	const char *dash = strrchr(name, '-');
+
+	shell("make -s -C %s install CC=%.*s V=%s DESTDIR=$PWD/root PREFIX=/usr/local", SOURCE_DIR,
+	      (int)(dash - name), name, dash + 1);
+	shell("cp %s/examples/plugin/series.c %s/examples/plugin/Makefile . && "
+	      "make -s PKG_CONFIG_SYSROOT_DIR=$PWD/root "
+	      "PKG_CONFIG_PATH=$PWD/root/usr/local/lib/pkgconfig",
+	      SOURCE_DIR, SOURCE_DIR);
+}
+
+Test(e2e_plugin, example_is_built_trained_on_and_served)
+{
+	struct as_buf encoder = { 0 };
+	struct world w;
+
+	install_and_build();
+	(void)train(make_task("series"), "--plugin", tmpdir_path("series.so"));
+	as_buf_printf(&encoder, "[encoder.series]\nplugin = %s/series.so\n", tmpdir());
+	world_start(&w, settings(encoder.data));
+	submit_all();
+	as_buf_free(&encoder);
+	world_stop(&w);
+}
+
+/* A Python with pyzmq, or NULL. */
+static const char *python(void)
+{
+	static const char *const known[] = { "python3", "/usr/bin/python3" };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct proc p;
+		int code;
+
+		proc_start(
+		    &p, (const char *const[]){ "/usr/bin/env", known[i], "-c", "import zmq", NULL },
+		    NULL);
+		code = proc_wait(&p, PROC_MS);
+		proc_free(&p);
+		if (code == 0) {
+			return known[i];
+		}
+	}
+	return NULL;
+}
+
+Test(e2e_plugin, python_worker_writes_features_and_serves)
+{
+	const char *interpreter = python();
+	const char *script = SOURCE_DIR "/examples/plugin/series.py";
+	struct as_buf work = { 0 };
+	struct proc worker;
+	struct world w;
+
+	if (interpreter == NULL) {
+		cr_skip_test("no Python with pyzmq");
+	}
+	(void)make_cases();
+	shell("%s %s features cases.csv trace trace features", interpreter, script);
+	(void)train(make_task("series"), "--features", tmpdir_path("features"));
+	as_buf_printf(&work, "ipc://%s/run/work", tmpdir());
+	proc_start(
+	    &worker,
+	    (const char *const[]){ "/usr/bin/env", interpreter, script, "work", work.data, NULL },
+	    NULL);
+	world_start(&w, settings("")); /* ready: the worker has found the daemon */
+	submit_all();
+	world_stop(&w);
+	cr_assert(eq(int, proc_wait(&worker, PROC_MS), 0), "%s", worker.err.data);
+	proc_free(&worker);
+	as_buf_free(&work);
+}
+
+Test(e2e_plugin, part_that_kills_its_worker_is_rejected_and_others_are_not)
+{
+	struct as_buf encoder = { 0 };
+	struct as_buf arg = { 0 };
+	struct world w;
+	struct proc bad;
+	struct proc p;
+	const struct json_t *doc;
+
+	shell("cc -shared -fPIC -fvisibility=hidden -I%s/plugins -o poison.so "
+	      "%s/tests/e2e/plugin/poison.c",
+	      SOURCE_DIR, SOURCE_DIR);
+	(void)train(make_task("poisoned"), "--plugin", tmpdir_path("poison.so"));
+	as_buf_printf(&encoder, "[encoder.poison]\nplugin = %s/poison.so\n", tmpdir());
+	world_start(&w, settings(encoder.data));
+	as_buf_printf(&arg, "trace=%s", tmpdir_file("poison.txt", "poison"));
+	proc_start(&bad,
+		   (const char *const[]){ "assay", "submit", "--stream", "series", "--case", "bad",
+					  "--part", arg.data, "--wait", "--json", NULL },
+		   NULL);
+	cr_assert(eq(int,
+		     proc_run(&p, "assay", "submit", "--stream", "series", "--data",
+			      tmpdir_path("cases.csv"), "--wait", "--json"),
+		     0),
+		  "%s", p.err.data);
+	proc_free(&p);
+	cr_assert(eq(int, proc_wait(&bad, PROC_MS), 65), "%s", bad.err.data);
+	doc = world_json(proc_line(&bad, PROC_MS));
+	same(world_text(doc, "data.kind"), "rejected");
+	same(world_text(doc, "data.part"), "trace");
+	proc_free(&bad);
+	cr_assert(
+	    eq(int, proc_run(&p, "assay", "watch", "--stream", "series", "--count", "41", "--json"),
+	       0));
+	proc_free(&p);
+	as_buf_free(&encoder);
+	as_buf_free(&arg);
+	world_stop(&w);
+}
+
+Test(e2e_plugin, features_of_another_encoder_are_not_served)
+{
+	struct as_buf encoder = { 0 };
+	struct proc daemon;
+	struct proc p;
+
+	shell("cc -shared -fPIC -fvisibility=hidden -I%s/plugins -o poison.so "
+	      "%s/tests/e2e/plugin/poison.c && "
+	      "sed 's/version = \"1\"/version = \"2\"/' %s/tests/e2e/plugin/poison.c >other.c && "
+	      "cc -shared -fPIC -fvisibility=hidden -I%s/plugins -o other.so other.c",
+	      SOURCE_DIR, SOURCE_DIR, SOURCE_DIR, SOURCE_DIR);
+	(void)train(make_task("poisoned"), "--plugin", tmpdir_path("poison.so"));
+	as_buf_printf(&encoder, "[encoder.poison]\nplugin = %s/other.so\n", tmpdir());
+	(void)setenv("ASSAY_RUNTIME", tmpdir_path("run"), 1);
+	proc_start(&daemon, (const char *const[]){ "assayd", "-c", settings(encoder.data), NULL },
+		   NULL);
+	cr_assert(eq(int, proc_run(&p, "assay", "status", "--wait-ready", "2"), 75), "%s",
+		  p.err.data);
+	proc_free(&p);
+	proc_free(&daemon);
+	as_buf_free(&encoder);
+}
