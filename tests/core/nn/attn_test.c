@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/core/nn/layers.h"
 
+#include <sys/mman.h>
+
 static void attn_start(struct probe *p, struct nn_attn *l, size_t n, size_t d, size_t h, bool gated)
 {
 	*p = (struct probe){
@@ -338,24 +340,62 @@ Test(nn_attn, gate_loss_adds_the_gradient_of_the_shares)
 	probe_free(&p);
 }
 
-Test(nn_attn, inference_works_in_bounded_scratch)
+/* Heads 1 and 2 of 4 are closed and their pages of W_q, W_k, W_v may not be read: 32 rows of 128
+ * floats are 16 KiB. */
+Test(nn_attn, inference_does_not_compute_closed_heads)
 {
-	enum { N = 4000, D = 8 };
+	enum { D = 128, H = 4, N = 5 };
+	const size_t head = sizeof(float) * D * D / H;
 	struct nn_attn l;
 	struct probe p;
-	struct nn_attn_act a;
-	struct as_err e = { 0 };
-	struct as_arena small;
+	float *w;
 
-	attn_start(&p, &l, N, D, 2, true);
-	/* q, k, v, av, one block of scores and a little: an n x n matrix would be 64 MB. */
-	ok(as_arena_init(&small, "small", 4 * N * D * sizeof(float) + ((size_t)1 << 20), &e));
-	p.s.mem = &small;
+	attn_start(&p, &l, N, D, H, true);
+	l.threshold = 0.3F;
+	close_heads(&p, &l, 6U);
+	w = mmap(NULL, p.ps.size * sizeof *w, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		 -1, 0);
+	cr_assert(ne(ptr, w, MAP_FAILED));
+	memcpy(w, p.ps.v, p.ps.size * sizeof *w);
+	for (size_t i = 0; i < 3; i++) {
+		const size_t at = (size_t[]){ l.q.w, l.kk.w, l.v.w }[i];
+
+		cr_assert(zero(int, mprotect((char *)(w + at) + head, 2 * head, PROT_NONE)));
+	}
+	probe_fwd(&p);
+	p.s.p = w;
 	p.s.rng = NULL;
-	nn_attn_fwd(&l, &p.s, &a, p.x, p.y, N);
-	cr_assert(eq(ptr, a.q, NULL));
-	cr_assert(eq(sz, a.opened, 2));
-	cr_assert(lt(sz, small.used, 4096), "what only a backward would read is given back");
-	as_arena_free(&small);
+	memcpy(p.dx, p.y, p.ny * sizeof *p.y);
+	probe_fwd(&p);
+	cr_assert(le(dbl, probe_off(p.y, p.dx, p.ny), 1e-6));
+	(void)munmap(w, p.ps.size * sizeof *w);
 	probe_free(&p);
+}
+
+/* q, k, v, av, one block of scores and a little: the n x n scores would be 4 MiB and 61 MiB. */
+Test(nn_attn, inference_works_in_bounded_scratch)
+{
+	enum { D = 8 };
+	const size_t tokens[] = { 1024, 4000 };
+
+	for (size_t i = 0; i < 2; i++) {
+		const size_t n = tokens[i];
+		struct nn_attn l;
+		struct probe p;
+		struct nn_attn_act a;
+		struct as_err e = { 0 };
+		struct as_arena small;
+
+		attn_start(&p, &l, n, D, 2, true);
+		ok(as_arena_init(&small, "small", 4 * n * D * sizeof(float) + ((size_t)2 << 20),
+				 &e));
+		p.s.mem = &small;
+		p.s.rng = NULL;
+		nn_attn_fwd(&l, &p.s, &a, p.x, p.y, n);
+		cr_assert(eq(ptr, a.q, NULL));
+		cr_assert(eq(sz, a.opened, 2));
+		cr_assert(lt(sz, small.used, 4096), "what only a bwd would read is given back");
+		as_arena_free(&small);
+		probe_free(&p);
+	}
 }

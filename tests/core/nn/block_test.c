@@ -71,3 +71,16 @@ Test(nn_block, inference_keeps_only_the_number_of_open_heads)
 	cr_assert(eq(ptr, a.x1, NULL));
 	probe_free(&p);
 }
+
+Test(nn_block, gelu_gradients_match_central_differences)
+{
+	struct probe p = { .n = 1, .nx = 100, .ny = 100, .fwd = gelu_fwd, .bwd = gelu_bwd };
+
+	probe_start(&p, 4);
+	for (size_t i = 0; i < 100; i++) {
+		p.x[i] *= 2.0F;
+	}
+	probe_check(&p, 1e-3);
+	probe_adds(&p);
+	probe_free(&p);
+}

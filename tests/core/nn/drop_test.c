@@ -69,16 +69,3 @@ Test(nn_drop, nothing_is_dropped_in_inference_or_at_rate_0)
 	cr_assert(eq(dbl, probe_off(p.dx, p.dy, 50), 0.0));
 	probe_free(&p);
 }
-
-Test(nn_gelu, gradients_match_central_differences)
-{
-	struct probe p = { .n = 1, .nx = 100, .ny = 100, .fwd = gelu_fwd, .bwd = gelu_bwd };
-
-	probe_start(&p, 4);
-	for (size_t i = 0; i < 100; i++) {
-		p.x[i] *= 2.0F;
-	}
-	probe_check(&p, 1e-3);
-	probe_adds(&p);
-	probe_free(&p);
-}
