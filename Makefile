@@ -58,7 +58,7 @@ warn := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wdouble
 	-Wformat=2 -Wvla -Wundef -Wpointer-arith -Wwrite-strings $(if $(WERROR),-Werror)
 version := $(shell sed -n 's/^\#\# \[\([0-9.]*\)\].*/\1/p' CHANGELOG.md 2>/dev/null | head -1)
 CFLAGS ?=
-all_cflags = -std=c11 -D_GNU_SOURCE -DASSAY_VERSION='"$(version)"' -fPIC -ffp-contract=off \
+all_cflags = -std=c11 -D_GNU_SOURCE -DASSAY_VERSION='"$(version)"' -fPIC -ffp-contract=off -fno-math-errno \
 	-fvisibility=hidden -I. $(opt_$(V)) $(warn) $(room_cflags) $(extra_cflags) $(CFLAGS)
 no_undefined := -Wl,-z,defs
 hard_link := -Wl,-z,relro,-z,now $(if $(filter debug release,$(V)),$(no_undefined))
