@@ -143,11 +143,11 @@ static void place_square(struct enc_pixels *px, const struct enc_picture *want)
 	px->top = ((long)want->size - (long)px->high) / 2;
 }
 
-/* Takes over in, leaves the result in *out. */
-static int step(int failed, VipsImage **at, VipsImage *next)
+/* Lets go of *at; *next, what an operation made of it, takes its place. */
+static int step(int failed, VipsImage **at, VipsImage **next)
 {
 	g_object_unref(*at);
-	*at = failed != 0 ? NULL : next;
+	*at = failed != 0 ? NULL : *next;
 	return failed;
 }
 
@@ -164,13 +164,15 @@ static int render(const struct enc_pixels *px, const struct enc_picture *want, c
 	VipsImage *at = NULL;
 	VipsImage *next = NULL;
 
+	/* thumbnail_buffer takes a fail_on and does not pass it on:
+	 * github.com/libvips/libvips/issues/5195 */
 	if (vips_thumbnail_buffer((void *)(uintptr_t)data, size, &at, (int)px->wide, "height",
-				  (int)px->high, "size", VIPS_SIZE_FORCE, "fail_on",
-				  VIPS_FAIL_ON_ERROR, NULL) != 0 ||
-	    step(vips_extract_area(at, &next, x, y, w, h, NULL), &at, next) != 0 ||
-	    (vips_image_hasalpha(at) && step(vips_flatten(at, &next, NULL), &at, next) != 0) ||
-	    step(vips_colourspace(at, &next, space, NULL), &at, next) != 0 ||
-	    step(vips_cast(at, &next, VIPS_FORMAT_FLOAT, NULL), &at, next) != 0) {
+				  (int)px->high, "size", VIPS_SIZE_FORCE, "option_string",
+				  "[fail_on=error]", NULL) != 0 ||
+	    step(vips_extract_area(at, &next, x, y, w, h, NULL), &at, &next) != 0 ||
+	    (vips_image_hasalpha(at) && step(vips_flatten(at, &next, NULL), &at, &next) != 0) ||
+	    step(vips_colourspace(at, &next, space, NULL), &at, &next) != 0 ||
+	    step(vips_cast(at, &next, VIPS_FORMAT_FLOAT, NULL), &at, &next) != 0) {
 		return -1;
 	}
 	*out = at;

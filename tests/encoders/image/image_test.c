@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "encoders/image/augment.h"
+#include "encoders/image/image.h"
+#include "tests/encoders/image/drawn.h"
+#include "tests/encoders/image/samples.h"
+#include "tests/encoders/kit.h"
+
+#define TASK                 \
+	"[task]\n"           \
+	"name = t\n"         \
+	"target = label\n"   \
+	"kind = class\n"     \
+	"labels = no, yes\n" \
+	"[part.scan]\n"      \
+	"modality = image\n" \
+	"column = image\n"   \
+	"[model]\n"          \
+	"width = 16\n"       \
+	"gate_threshold = 0\n"
+
+static const char small[] = TASK "image_size = 32\n[train]\ndropout = 0\n";
+static const char colour[] = TASK "image_size = 32\nimage_colour = 1\n[train]\ndropout = 0\n";
+
+/* A grey picture without symmetry. */
+static void put_picture(struct as_buf *b, uint32_t side)
+{
+	unsigned char *v = as_malloc((size_t)side * side);
+
+	for (size_t i = 0; i < (size_t)side * side; i++) {
+		v[i] = (unsigned char)((i * i / 7 + 3 * i) % 251);
+	}
+	put_png(b, side, side, 8, 0, v, side);
+	free(v);
+}
+
+Test(image_kind, gradients_are_those_of_the_whole_encoder)
+{
+	struct as_buf png = { 0 };
+	struct assay_item item;
+	struct kit k;
+
+	put_picture(&png, 40);
+	item = kit_item("scan", png.data, png.len);
+	kit_open(&k, &enc_image_kind, small, NULL);
+	cr_assert(kit_gradients(&k, &item, 97, NULL) < 1e-2);
+	kit_close(&k);
+	kit_open(&k, &enc_image_kind, colour, NULL);
+	cr_assert(kit_gradients(&k, &item, 131, NULL) < 1e-2);
+	kit_close(&k);
+	as_buf_free(&png);
+}
+
+Test(image_kind, rows_are_the_fewest_cells_of_tokens_that_fit)
+{
+	static const struct {
+		const char *ini;
+		size_t rows;
+	} size[] = {
+		{ TASK "image_size = 32\n", 16 },  { TASK "image_size = 64\n", 64 },
+		{ TASK "image_size = 72\n", 25 },  { TASK "image_size = 96\n", 36 },
+		{ TASK "image_size = 224\n", 49 },
+	};
+
+	for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
+		const struct assay_item item = kit_item("scan", jpeg, sizeof jpeg);
+		struct enc_input in;
+		struct kit k;
+		float *rows;
+
+		kit_open(&k, &enc_image_kind, size[i].ini, NULL);
+		rows = kit_encode(&k, &item, &in);
+		cr_assert(eq(sz, in.rows, size[i].rows));
+		for (size_t j = 0; j < in.rows * 16; j++) {
+			cr_assert(isfinite(rows[j]));
+		}
+		k.kind->input_free(&in);
+		free(rows);
+		kit_close(&k);
+	}
+}
+
+Test(image_kind, places_are_boxes_that_cover_the_square)
+{
+	struct as_buf png = { 0 };
+	struct assay_item item;
+	struct enc_input in;
+	struct kit k;
+	struct as_err e = { 0 };
+
+	put_picture(&png, 192);
+	item = kit_item("scan", png.data, png.len);
+	item.page = 2;
+	kit_open(&k, &enc_image_kind, TASK "image_size = 96\n", NULL);
+	ok(k.kind->prepare(k.enc, &item, &in, &e));
+	for (size_t r = 0; r < 36; r++) {
+		cr_assert(eq(u32, in.place[r].page, 2));
+		cr_assert(eq(u32, in.place[r].a, (uint32_t)(r % 6 * 32)));
+		cr_assert(eq(u32, in.place[r].b, (uint32_t)(r / 6 * 32)));
+		cr_assert(eq(u32, in.place[r].c, 32));
+		cr_assert(eq(u32, in.place[r].d, 32));
+	}
+	k.kind->input_free(&in);
+	kit_close(&k);
+	as_buf_free(&png);
+}
+
+Test(image_kind, the_declared_type_does_not_matter)
+{
+	struct as_buf png = { 0 };
+	struct assay_item item;
+	struct kit k;
+
+	put_picture(&png, 40);
+	item = kit_item("scan", png.data, png.len);
+	item.type = "image/jpeg";
+	kit_open(&k, &enc_image_kind, small, NULL);
+	cr_assert(eq(sz, kit_takes(&k, &item), 16));
+	kit_close(&k);
+	as_buf_free(&png);
+}
+
+Test(image_kind, encoding_twice_gives_the_same_bits)
+{
+	struct as_buf png = { 0 };
+	struct assay_item item;
+	struct enc_input in[2];
+	struct kit k;
+	float *x[2];
+
+	put_picture(&png, 333);
+	item = kit_item("scan", png.data, png.len);
+	kit_open(&k, &enc_image_kind, small, NULL);
+	x[0] = kit_encode(&k, &item, &in[0]);
+	x[1] = kit_encode(&k, &item, &in[1]);
+	cr_assert(zero(int, memcmp(x[0], x[1], 16 * 16 * sizeof(float))));
+	for (size_t i = 0; i < 2; i++) {
+		k.kind->input_free(&in[i]);
+		free(x[i]);
+	}
+	kit_close(&k);
+	as_buf_free(&png);
+}
+
+Test(image_kind, a_damaged_file_is_refused_with_a_reason)
+{
+	struct as_buf png = { 0 };
+	struct assay_item item;
+	struct kit k;
+
+	put_picture(&png, 40);
+	item = kit_item("scan", png.data, png.len / 2);
+	kit_open(&k, &enc_image_kind, small, NULL);
+	kit_refuses(&k, &item, NULL, "cannot be decoded");
+	kit_close(&k);
+	as_buf_free(&png);
+}
+
+Test(image_kind, a_width_that_is_no_multiple_of_4_is_refused)
+{
+	struct io_task task = { 0 };
+	struct nn_params ps = { 0 };
+	struct as_err e = { 0 };
+	void *enc;
+
+	io_hyper_defaults(&task.hyper);
+	task.hyper.width = 18;
+	fails(enc_image_kind.open(&enc, &ps, &task, NULL, &e), AS_ECONFIG, "width = 18");
+}
+
+Test(image_augment, views_differ_and_keep_the_picture_s_scale)
+{
+	enum { SIDE = 50, N = SIDE * SIDE };
+	float x[N];
+	float y[N];
+	float before[N] = { 0 };
+	struct as_rng rng;
+
+	as_rng_seed(&rng, 1, 0);
+	for (size_t i = 0; i < N; i++) {
+		x[i] = i % SIDE < SIDE / 2 ? 1.0F : -1.0F;
+	}
+	for (int view = 0; view < 20; view++) {
+		double squares = 0.0;
+
+		enc_augment(&rng, x, y, SIDE, 1);
+		cr_assert(ne(int, memcmp(y, before, sizeof y), 0));
+		memcpy(before, y, sizeof y);
+		for (size_t i = 0; i < N; i++) {
+			squares += (double)y[i] * (double)y[i];
+		}
+		cr_assert(gt(dbl, squares / N, 0.4));
+		cr_assert(lt(dbl, squares / N, 2.0));
+	}
+}
+
+Test(image_augment, a_moved_picture_brings_zeros_in_and_channels_stay_apart)
+{
+	enum { SIDE = 50 };
+	float x[SIDE * SIDE * 3];
+	float y[SIDE * SIDE * 3];
+	struct as_rng rng;
+	bool moved = false;
+
+	as_rng_seed(&rng, 2, 0);
+	for (size_t i = 0; i < SIDE * SIDE; i++) {
+		x[3 * i] = 10.0F;
+		x[3 * i + 1] = 20.0F;
+		x[3 * i + 2] = 30.0F;
+	}
+	for (int view = 0; view < 20; view++) {
+		enc_augment(&rng, x, y, SIDE, 3);
+		for (size_t i = 0; i < SIDE * SIDE; i++) {
+			const size_t row = i / SIDE;
+			const size_t col = i % SIDE;
+
+			if (y[3 * i] == 0.0F) {
+				moved = true;
+				cr_assert(row < 4 || row >= SIDE - 4 || col < 4 || col >= SIDE - 4);
+				cr_assert(eq(flt, y[3 * i + 2], 0.0F));
+			}
+		}
+	}
+	cr_assert(moved);
+	cr_assert(lt(flt, y[3 * 1275], y[3 * 1275 + 2]));
+}
+
+Test(image_plugin, gives_the_bits_of_the_kind_and_refuses_by_item)
+{
+	const struct assay_item bad = kit_item("scan", "GIF", 3);
+	struct as_buf png = { 0 };
+	struct assay_item good;
+	struct kit k;
+
+	put_picture(&png, 100);
+	good = kit_item("scan", png.data, png.len);
+	kit_open(&k, &enc_image_kind, small, NULL);
+	kit_plugin_agrees(&k, NULL, &good, &bad, "image_format");
+	kit_close(&k);
+	as_buf_free(&png);
+}
