@@ -151,6 +151,12 @@ static int step(int failed, VipsImage **at, VipsImage **next)
 	return failed;
 }
 
+static int in_memory(VipsImage *in, VipsImage **out)
+{
+	*out = vips_image_copy_memory(in);
+	return *out == NULL ? -1 : 0;
+}
+
 /* The part of the scaled file that the square shows, as floats of luminance or RGB. */
 static int render(const struct enc_pixels *px, const struct enc_picture *want, const void *data,
 		  size_t size, VipsImage **out)
@@ -165,10 +171,12 @@ static int render(const struct enc_pixels *px, const struct enc_picture *want, c
 	VipsImage *next = NULL;
 
 	/* thumbnail_buffer takes a fail_on and does not pass it on:
-	 * github.com/libvips/libvips/issues/5195 */
+	 * github.com/libvips/libvips/issues/5195
+	 * All of it is made, so that damage beside the square is seen too. */
 	if (vips_thumbnail_buffer((void *)(uintptr_t)data, size, &at, (int)px->wide, "height",
 				  (int)px->high, "size", VIPS_SIZE_FORCE, "option_string",
 				  "[fail_on=error]", NULL) != 0 ||
+	    step(in_memory(at, &next), &at, &next) != 0 ||
 	    step(vips_extract_area(at, &next, x, y, w, h, NULL), &at, &next) != 0 ||
 	    (vips_image_hasalpha(at) && step(vips_flatten(at, &next, NULL), &at, &next) != 0) ||
 	    step(vips_colourspace(at, &next, space, NULL), &at, &next) != 0 ||

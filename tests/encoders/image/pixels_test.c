@@ -357,6 +357,18 @@ Test(image_pixels, every_truncation_is_refused_or_read_and_half_a_file_is_refuse
 	free(v);
 }
 
+Test(image_pixels, damage_beside_the_square_is_seen)
+{
+	unsigned char *v = halves(100, 300);
+	struct as_buf png = { 0 };
+
+	start();
+	put_png(&png, 100, 300, 8, 0, v, 100);
+	refuse(png.data, png.len * 9 / 10, NULL, "the image cannot be decoded");
+	as_buf_free(&png);
+	free(v);
+}
+
 /* One file of PngSuite: those whose name begins with x are damaged. */
 static void read_suite_file(const char *path, bool damaged)
 {
