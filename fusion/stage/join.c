@@ -170,6 +170,9 @@ void fu_slot_encoded(struct fu_case *c, struct fu_slot *s, uint32_t rows, uint32
 	memcpy(s->v, v, (size_t)rows * dim * sizeof *s->v);
 	s->place = as_malloc(rows * sizeof *s->place);
 	memcpy(s->place, place, rows * sizeof *s->place);
+	for (size_t i = 0; i < rows; i++) {
+		s->place[i].label[sizeof s->place[i].label - 1] = '\0'; /* it came by wire */
+	}
 	s->state = FU_ENCODED;
 	c->encoded++;
 }

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * daemon.c - the order in which things start, and the reverse in which they stop. */
+#include "daemon/daemon.h"
+
+#include "core/base/buf.h"
+#include "core/base/clock.h"
+#include "core/io/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	FOLDER_MODE = 0700,
+	CLIENT_HWM = 4096, /* a whole REPLAY and more */
+	WORKER_HWM = 1024,
+	FEED_HWM = 4096,
+	LINGER_MS = 1000,
+	MESSAGE_SLACK = 1 << 20, /* so that one over a limit is told so, not cut off */
+	FEATURES_MAX = 64 << 20,
+};
+
+/* Folders that exist are the operator's to open or close: one that others may enter is refused,
+ * not changed. */
+static int make_runtime(struct dm_daemon *d, struct as_err *e)
+{
+	const char *path = d->config.daemon.runtime;
+	struct stat st;
+	int rc;
+
+	rc = io_make_dirs(path, FOLDER_MODE, e);
+	if (rc != AS_OK) {
+		return rc;
+	}
+	if (stat(path, &st) != 0) {
+		return as_fail(e, AS_EIO, "runtime %s: %s", path, strerror(errno));
+	}
+	if ((st.st_mode & 0077) != 0) {
+		return as_fail(e, AS_ECONFIG,
+			       "[daemon] runtime: %s has mode %03o, others may enter: want 700",
+			       path, st.st_mode & 0777);
+	}
+	return AS_OK;
+}
+
+static int make_real(char **path, struct as_err *e)
+{
+	char *real = realpath(*path, NULL);
+
+	if (real == NULL) {
+		return as_fail(e, AS_EIO, "%s: %s", *path, strerror(errno));
+	}
+	free(*path);
+	*path = real;
+	return AS_OK;
+}
+
+/* libzmq replaces a socket's file that is there: without a lock a second daemon would take the
+ * first one's clients. */
+static int lock_runtime(struct dm_daemon *d, struct as_err *e)
+{
+	struct as_buf path = { 0 };
+	int rc = AS_OK;
+
+	as_buf_printf(&path, "%s/lock", d->config.daemon.runtime);
+	d->lock = open(path.data, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (d->lock < 0) {
+		rc = as_fail(e, AS_EIO, "%s: %s", path.data, strerror(errno));
+	} else if (flock(d->lock, LOCK_EX | LOCK_NB) != 0) {
+		rc = as_fail(e, AS_EAGAIN, "%s is in use by another assayd",
+			     d->config.daemon.runtime);
+	}
+	as_buf_free(&path);
+	return rc;
+}
+
+static int make_folders(struct dm_daemon *d, struct as_err *e)
+{
+	struct as_buf models = { 0 };
+	int rc;
+
+	as_buf_printf(&models, "%s/models", d->config.daemon.state);
+	TRY(io_make_dirs(models.data, FOLDER_MODE, e));
+	TRY(make_runtime(d, e));
+	TRY(make_real(&d->config.daemon.state, e));
+	TRY(make_real(&d->config.daemon.runtime, e));
+	TRY(lock_runtime(d, e));
+out:
+	as_buf_free(&models);
+	return rc;
+}
+
+/* What reads signals must be there before threads and workers inherit who blocks them. */
+static int watch_signals(struct dm_daemon *d, struct as_err *e)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+		return as_fail(e, AS_EIO, "signals: %s", strerror(errno));
+	}
+	d->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	d->deaths = epoll_create1(EPOLL_CLOEXEC);
+	if (d->signals < 0 || d->deaths < 0) {
+		return as_fail(e, AS_EIO, "signalfd, epoll: %s", strerror(errno));
+	}
+	return AS_OK;
+}
+
+/* One socket of the daemon: always RUNTIME/name (for workers and for the operator), and the
+ * address of the settings where that is another. ipc_too: also where it is. */
+struct place {
+	struct bus_socket **socket;
+	enum bus_type type;
+	const char *name, *setting; /* setting NULL: ipc only */
+	bool ipc_too;
+	int hwm;
+	int64_t max_bytes;
+};
+
+static int bind_socket(struct dm_daemon *d, const struct place *p, struct as_err *e)
+{
+	const bool ipc = p->setting == NULL || strcmp(p->setting, "ipc") == 0;
+	struct as_buf path = { 0 };
+	struct bus_options o = { .type = p->type,
+				 .bind = true,
+				 .hwm = p->hwm,
+				 .linger_ms = LINGER_MS,
+				 .max_bytes = p->max_bytes };
+	int rc;
+
+	as_buf_printf(&path, "ipc://%s/%s", d->config.daemon.runtime, p->name);
+	if (!ipc && strncmp(p->setting, "tcp://", 6) != 0) {
+		rc = as_fail(e, AS_ECONFIG, "%s: want ipc or tcp://HOST:PORT", p->setting);
+		goto out;
+	}
+	o.endpoint = ipc || p->ipc_too ? path.data : p->setting;
+	TRY(bus_socket_open(p->socket, d->bus, &o, e));
+	if (!ipc && p->ipc_too) {
+		TRY(bus_bind(*p->socket, p->setting, e));
+	}
+	as_log(&d->log, AS_INFO, "LISTEN", "socket=%s endpoint=%s", p->name,
+	       bus_endpoint(*p->socket));
+out:
+	as_buf_free(&path);
+	return rc == AS_OK ? AS_OK : as_wrap(e, "[daemon] %s", p->name);
+}
+
+static int bind_sockets(struct dm_daemon *d, struct as_err *e)
+{
+	const struct io_config_daemon *c = &d->config.daemon;
+	const int64_t request = (int64_t)c->part_bytes + MESSAGE_SLACK;
+	const struct place places[] = {
+		{ &d->front, BUS_ROUTER, "front", c->front, false, CLIENT_HWM, request },
+		{ &d->feed, BUS_XPUB, "feed", c->feed, false, FEED_HWM, MESSAGE_SLACK },
+		{ &d->work, BUS_ROUTER, "work", c->work, true, WORKER_HWM, MESSAGE_SLACK },
+		{ &d->features, BUS_PULL, "features", c->features, true, WORKER_HWM, FEATURES_MAX },
+		{ &d->control, BUS_ROUTER, "control", NULL, false, WORKER_HWM, MESSAGE_SLACK },
+	};
+
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		const int rc = bind_socket(d, &places[i], e);
+
+		if (rc != AS_OK) {
+			return rc;
+		}
+	}
+	(void)snprintf(d->work_ipc, sizeof d->work_ipc, "ipc://%s/work", c->runtime);
+	(void)snprintf(d->features_ipc, sizeof d->features_ipc, "ipc://%s/features", c->runtime);
+	return AS_OK;
+}
+
+int dm_start(struct dm_daemon *d, struct as_err *e)
+{
+	int rc;
+
+	d->lock = d->signals = d->deaths = -1;
+	d->started = d->ticked = as_mono_ns();
+	TRY(make_folders(d, e));
+	TRY(watch_signals(d, e));
+	TRY(bus_open(&d->bus, e));
+	TRY(dm_journal_start(&d->journal, d->bus, d->config.daemon.state, e));
+	TRY(bind_sockets(d, e));
+	TRY(dm_fuse_start(&d->fuse, d->bus, d->config.daemon.threads, e));
+	TRY(dm_streams_apply(d, &d->config, e));
+	TRY(dm_children_apply(d, &d->config, e));
+	as_log(&d->log, AS_INFO, "START", "version=%s pid=%d journal=%s epoch=%" PRIu64 " state=%s",
+	       ASSAY_VERSION, (int)getpid(), d->journal.name, d->journal.epoch,
+	       d->config.daemon.state);
+out:
+	return rc;
+}
+
+void dm_drain(struct dm_daemon *d)
+{
+	if (d->stop_at == 0) {
+		d->stop_at = as_mono_ns() + d->config.daemon.grace_ms * INT64_C(1000000) + 1;
+		as_log(&d->log, AS_INFO, "DRAIN", "open=%zu grace_ms=%u", d->join.cases.n,
+		       d->config.daemon.grace_ms);
+	}
+}
+
+static void free_cases(struct dm_daemon *d)
+{
+	for (size_t i = 0; i < d->join.cases.cap; i++) {
+		while (d->join.cases.slot[i].key != NULL) {
+			const struct fu_case *k = d->join.cases.slot[i].value;
+
+			dm_case_forget(d, k->owner); /* it is in the journal */
+		}
+	}
+	fu_join_free(&d->join);
+	as_map_free(&d->jobs);
+}
+
+static void free_lists(struct dm_daemon *d)
+{
+	while (d->workers != NULL) {
+		struct dm_worker *w = d->workers;
+
+		d->workers = w->next;
+		bus_bytes_free(w->address);
+		free(w->model);
+		free(w);
+	}
+	while (d->streams != NULL) {
+		struct dm_stream *s = d->streams;
+
+		d->streams = s->next;
+		dm_model_leave(d, s->model);
+		free(s);
+	}
+	while (d->lanes != NULL) {
+		struct dm_lane *l = d->lanes;
+
+		d->lanes = l->next;
+		free(l);
+	}
+}
+
+static void close_sockets(struct dm_daemon *d)
+{
+	struct bus_socket *const all[] = { d->front, d->control, d->work, d->features, d->feed };
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		bus_socket_close(all[i]);
+	}
+}
+
+void dm_stop(struct dm_daemon *d)
+{
+	const int fds[] = { d->signals, d->deaths, d->lock };
+
+	d->stop = true;
+	if (d->work != NULL) {
+		dm_children_stop(d);
+	}
+	dm_fuse_stop(&d->fuse);
+	dm_journal_stop(&d->journal);
+	free_cases(d);
+	free_lists(d);
+	close_sockets(d);
+	bus_close(d->bus);
+	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
+		if (fds[i] >= 0) {
+			(void)close(fds[i]);
+		}
+	}
+	io_config_free(&d->config);
+	as_log(&d->log, AS_INFO, "STOP", "malformed=%" PRIu64 " late=%" PRIu64, d->count.malformed,
+	       d->count.late);
+}

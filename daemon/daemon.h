@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * daemon.h - assayd's state, all of it the loop's: the journal and the fusion threads get what they
+ * work on by message and give it back. */
+#ifndef DM_DAEMON_H
+#define DM_DAEMON_H
+
+#include "core/base/log.h"
+#include "core/bus/call.h"
+#include "core/io/config.h"
+#include "core/io/digest.h"
+#include "daemon/fuse.h"
+#include "daemon/journal.h"
+#include "fusion/judge.h"
+#include "fusion/stage/join.h"
+
+#include <signal.h>
+#include <sys/types.h>
+
+enum {
+	DM_ATTEMPTS = 3,    /* of one page, charged to it; then its case is rejected */
+	DM_CREDIT_MAX = 64, /* jobs a worker may hold */
+	DM_TICK_MS = 1000,
+	DM_TYPE_SIZE = 128, /* of a media type and its NUL */
+	DM_PAGES_MAX = IO_PARTS_MAX * IO_PAGES_MAX,
+	DM_TOKEN_SIZE = 33,
+};
+
+/* A model file as it is served: a copy in STATE/models that nobody changes. */
+struct dm_model {
+	struct dm_model *next;
+	char sha256[IO_DIGEST_SIZE];
+	char *path;
+	struct fu_judge *judge; /* [judges]: one a fusion thread; judge[0] also answers questions */
+	size_t judges;
+	size_t users; /* streams and cases */
+};
+
+struct dm_stream {
+	struct dm_stream *next;
+	char name[IO_NAME_SIZE];
+	struct dm_model *model; /* current; NULL where it is no longer served */
+	uint64_t deadline_ms;
+	bool open;                 /* its numbers are known: cases may come */
+	uint64_t last;             /* number of the last judgment that is in the journal */
+	uint64_t given;            /* number given last, perhaps still on its way there */
+	char prev[IO_DIGEST_SIZE]; /* of the body with number `given` */
+	size_t cases;              /* not judged */
+};
+
+/* Where the pages of one encoder wait: what a model asks for (fu_source) and a worker offers. */
+struct dm_lane {
+	struct dm_lane *next;
+	char modality[IO_NAME_SIZE], encoder[IO_NAME_SIZE], version[IO_NAME_SIZE];
+	struct dm_job *first, *last;           /* oldest first */
+	struct dm_job *suspect, *suspect_last; /* were in a worker that died: given out alone */
+	size_t queued;
+};
+
+/* A case on its way, beside what the join knows of it. */
+struct dm_case {
+	struct fu_case *kase;
+	struct dm_stream *stream;
+	struct dm_model *model;
+	struct dm_job *jobs;       /* pages not encoded, through dm_job.sibling */
+	struct bus_bytes **waiter; /* addresses of the peers that wait for the judgment */
+	size_t waiters;
+	bool judging; /* handed to fusion, or to the journal */
+	bool judged;  /* in the journal: forgotten when no submission for it is pending */
+	bool rejected;
+	char part[IO_NAME_SIZE], limit[64], message[512]; /* of a rejection */
+};
+
+/* One accepted page that is not encoded. */
+struct dm_job {
+	uint64_t id;
+	struct dm_case *owner;
+	struct fu_slot *slot;
+	struct dm_lane *lane;
+	char type[DM_TYPE_SIZE], sha256[IO_DIGEST_SIZE];
+	size_t size;
+	struct bus_bytes *bytes; /* NULL: in the journal only */
+	bool loading;            /* asked for there */
+	bool dead;               /* its case is judged: freed when the journal gives it back */
+	bool suspect, alone;     /* was in a worker that died; is in one by itself */
+	uint32_t strikes;        /* attempts charged to it */
+	struct dm_worker *worker;
+	int64_t lease;                 /* monotonic ns when it ends */
+	struct dm_job *before, *after; /* in the lane */
+	struct dm_job *sibling;
+};
+
+struct dm_child;
+
+enum dm_has { DM_ASKED, DM_LOADED, DM_FAILED };
+
+struct dm_worker {
+	struct dm_worker *next;
+	struct bus_bytes *address;
+	struct dm_lane *lane;
+	struct dm_child *child; /* NULL: not started by this daemon */
+	size_t credit;
+	struct dm_job *job[DM_CREDIT_MAX];
+	size_t jobs;
+	uint64_t running; /* the job it named last; 0: none */
+	int64_t heard;    /* monotonic ns */
+	struct {
+		struct dm_model *model; /* borrowed: FORGET is sent before it goes */
+		enum dm_has has;
+	} * model;
+	size_t models;
+	bool retiring;
+};
+
+/* A worker process of this daemon, or one to be started. */
+struct dm_child {
+	struct dm_child *next;
+	char name[IO_NAME_SIZE]; /* of its [encoder.NAME] */
+	char **argv;
+	char token[DM_TOKEN_SIZE];
+	pid_t pid; /* 0: not running */
+	int pidfd;
+	struct dm_worker *worker;
+	bool proved;   /* it has come as far as answering for its models */
+	bool retiring; /* not started again */
+	uint32_t backoff_ms;
+	int64_t start_at; /* monotonic ns, while not running */
+};
+
+struct dm_counters {
+	uint64_t malformed, late, restarts, expired;
+};
+
+struct dm_daemon {
+	struct as_log log;
+	struct io_config config;
+	const char *self; /* path of this program: workers and plugins are found beside it */
+	struct bus *bus;
+	struct bus_socket *front, *control, *work, *features, *feed;
+	char features_ipc[BUS_ENDPOINT_SIZE], work_ipc[BUS_ENDPOINT_SIZE];
+	int lock;    /* RUNTIME/lock */
+	int signals; /* signalfd */
+	int deaths;  /* epoll over the children's pidfds */
+	struct dm_journal journal;
+	struct dm_fuse fuse;
+	struct fu_join join;
+	struct dm_model *models;
+	struct dm_stream *streams;
+	struct dm_lane *lanes;
+	struct dm_worker *workers;
+	struct dm_child *children;
+	struct as_map jobs; /* by id in hexadecimal */
+	uint64_t next_job, next_token;
+	uint64_t queued_bytes;
+	size_t judging;          /* cases between the join and the feed */
+	int64_t started, ticked; /* monotonic ns */
+	int64_t stop_at;         /* draining until then at most; 0: not draining */
+	bool stop;
+	struct dm_counters count;
+};
+
+/* daemon.c: starts everything, or says what is in the way; stop undoes it in the reverse order
+ * and may be called after a start that failed. */
+int dm_start(struct dm_daemon *d, struct as_err *e) AS_CHECKED;
+void dm_stop(struct dm_daemon *d);
+/* Begins to stop: nothing new is accepted, what is in hand is finished within grace_ms. */
+void dm_drain(struct dm_daemon *d);
+
+/* loop.c: until the daemon is to stop. AS_EIO: the journal failed. */
+int dm_loop(struct dm_daemon *d, struct as_err *e) AS_CHECKED;
+
+/* models.c */
+int dm_model_open(struct dm_daemon *d, const char *file, struct dm_model **m,
+		  struct as_err *e) AS_CHECKED;
+void dm_model_use(struct dm_model *m);
+void dm_model_leave(struct dm_daemon *d, struct dm_model *m); /* the last to leave closes it */
+/* Whether the model has parts for the lane; *dim is their width. */
+bool dm_model_needs(const struct dm_model *m, const struct dm_lane *l, uint32_t *dim);
+const struct io_task *dm_model_task(const struct dm_model *m);
+
+/* streams.c */
+struct dm_stream *dm_stream_find(struct dm_daemon *d, const char *name);
+/* Applies the streams of the settings to the daemon's; all or nothing. */
+int dm_streams_apply(struct dm_daemon *d, const struct io_config *c, struct as_err *e) AS_CHECKED;
+/* What the journal knows of a stream has come. */
+void dm_stream_opened(struct dm_daemon *d, struct dm_op *op);
+
+/* front.c */
+void dm_front_take(struct dm_daemon *d, struct bus_msg *m);
+void dm_control_take(struct dm_daemon *d, struct bus_msg *m);
+void dm_front_found(struct dm_daemon *d, struct dm_op *op);
+void dm_front_replayed(struct dm_daemon *d, struct dm_op *op);
+/* Says something to a peer of front or control; one that is gone or full misses it. */
+void dm_say(struct dm_daemon *d, struct bus_socket *s, const struct bus_bytes *peer,
+	    const char *verb, const struct as_buf *json);
+/* ERROR with the member or frame at fault. */
+void dm_say_error(struct dm_daemon *d, struct bus_socket *s, const struct bus_bytes *peer,
+		  const char *field, const char *message);
+
+/* status.c */
+void dm_status_write(const struct dm_daemon *d, struct as_buf *out);
+void dm_hello_write(const struct dm_daemon *d, struct as_buf *out);
+bool dm_ready(const struct dm_daemon *d);
+
+/* submit.c */
+void dm_submit_take(struct dm_daemon *d, struct bus_bytes *peer, struct bus_call *c,
+		    struct bus_msg *m);
+void dm_submit_answered(struct dm_daemon *d, struct dm_op *op);
+
+/* cases.c */
+struct dm_case *dm_case_open(struct dm_daemon *d, struct dm_stream *s, const char *id);
+/* A page was accepted: a job is made and queued. bytes NULL: they are in the journal. */
+void dm_case_add(struct dm_daemon *d, struct dm_case *c, const struct dm_page *page,
+		 struct bus_bytes *bytes);
+/* The first submission of a case was accepted at `received`. */
+void dm_case_start(struct dm_daemon *d, struct dm_case *c, int64_t received);
+/* Moves the case on as far as it goes: closes it, judges it, forgets it. c may be gone after. */
+void dm_case_advance(struct dm_daemon *d, struct dm_case *c);
+void dm_case_reject(struct dm_daemon *d, struct dm_case *c, const char *part, const char *limit,
+		    const char *message);
+void dm_case_encoded(struct dm_daemon *d, struct dm_job *j);
+void dm_case_forget(struct dm_daemon *d, struct dm_case *c);
+/* Closes the cases whose deadline has passed. */
+void dm_cases_late(struct dm_daemon *d, int64_t now);
+
+/* publish.c */
+void dm_judge(struct dm_daemon *d, struct dm_fusing *f); /* fusion gave it back */
+void dm_judged(struct dm_daemon *d, struct dm_op *op);   /* the journal has it */
+void dm_reject(struct dm_daemon *d, struct dm_case *c);
+void dm_tick(struct dm_daemon *d);
+
+/* jobs.c */
+struct dm_lane *dm_lane_get(struct dm_daemon *d, const char *modality, const char *encoder,
+			    const char *version);
+struct dm_job *dm_job_find(const struct dm_daemon *d, uint64_t id);
+void dm_job_queue(struct dm_daemon *d, struct dm_job *j); /* j->lane's, by j->suspect */
+/* Takes the job out of wherever it is and frees it. */
+void dm_job_end(struct dm_daemon *d, struct dm_job *j);
+void dm_job_loaded(struct dm_daemon *d, struct dm_op *op);
+/* Gives queued jobs to workers that have room. */
+void dm_dispatch(struct dm_daemon *d);
+
+/* features.c */
+void dm_features_take(struct dm_daemon *d, struct bus_msg *m);
+
+/* workers.c */
+void dm_work_take(struct dm_daemon *d, struct bus_msg *m);
+/* The worker is gone: its jobs are given to others. */
+void dm_worker_lost(struct dm_daemon *d, struct dm_worker *w, const char *why);
+void dm_worker_release(struct dm_worker *w, struct dm_job *j);
+/* Tells the workers of a model that has come or goes. */
+void dm_workers_offer(struct dm_daemon *d, struct dm_model *m);
+void dm_workers_forget(struct dm_daemon *d, struct dm_model *m);
+/* Ends leases and remote workers that say nothing; stops those that retire. */
+void dm_workers_check(struct dm_daemon *d, int64_t now);
+bool dm_worker_has(const struct dm_worker *w, const struct dm_model *m);
+void dm_worker_say(struct dm_daemon *d, struct dm_worker *w, const char *verb);
+
+/* children.c */
+int dm_children_apply(struct dm_daemon *d, const struct io_config *c, struct as_err *e) AS_CHECKED;
+void dm_children_start(struct dm_daemon *d, int64_t now); /* those whose time has come */
+void dm_children_died(struct dm_daemon *d);
+struct dm_child *dm_child_find(const struct dm_daemon *d, const char *token);
+void dm_child_kill(struct dm_daemon *d, struct dm_child *c);
+void dm_children_stop(struct dm_daemon *d);          /* all, and waits for them */
+int64_t dm_children_next(const struct dm_daemon *d); /* monotonic ns of the next start */
+
+/* locate.c */
+/* Path of a plugin as the settings name it. AS_ENOINPUT names where it was looked for. */
+int dm_plugin_find(const char *self, const char *plugin, struct as_buf *out,
+		   struct as_err *e) AS_CHECKED;
+
+/* Whether all plugins of the settings are there. */
+int dm_plugins_check(const char *self, const struct io_config *c, struct as_err *e) AS_CHECKED;
+
+/* reload.c */
+int dm_reload(struct dm_daemon *d, struct as_err *e) AS_CHECKED;
+
+#endif

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * front.c - what clients ask. */
+#include "core/base/buf.h"
+#include "daemon/daemon.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { CREDIT_MAX = 1000 };
+
+void dm_say(struct dm_daemon *d, struct bus_socket *s, const struct bus_bytes *peer,
+	    const char *verb, const struct as_buf *json)
+{
+	const struct bus_frame to = { .kept = peer };
+	const struct bus_say what = { .verb = verb, .json = json };
+	struct as_err e;
+
+	if (bus_call_reply(s, &to, &what, &e) != AS_OK) {
+		as_log(&d->log, AS_DEBUG, "PEER-SEND", "verb=%s error=\"%s\"", verb, e.msg);
+	}
+}
+
+void dm_say_error(struct dm_daemon *d, struct bus_socket *s, const struct bus_bytes *peer,
+		  const char *field, const char *message)
+{
+	struct as_buf b = { 0 };
+	struct io_jw w = { .b = &b };
+
+	io_jw_obj(&w, NULL);
+	io_jw_str(&w, "field", field);
+	io_jw_str(&w, "message", message);
+	io_jw_end_obj(&w);
+	dm_say(d, s, peer, "ERROR", &b);
+	as_buf_free(&b);
+}
+
+/* The stream that a request names, or NULL after an ERROR. */
+static struct dm_stream *named(struct dm_daemon *d, const struct bus_bytes *peer,
+			       const struct bus_call *c)
+{
+	struct dm_stream *s = dm_stream_find(d, io_json_find_str(c->doc, "stream", ""));
+
+	if (s == NULL || (s->model == NULL && !s->open)) {
+		dm_say_error(d, d->front, peer, "stream", "no stream of that name");
+		return NULL;
+	}
+	return s;
+}
+
+static void say_task(struct dm_daemon *d, const struct bus_bytes *peer, const struct bus_call *c)
+{
+	const struct dm_stream *s = named(d, peer, c);
+	struct as_buf b = { 0 };
+	struct io_jw w = { .b = &b };
+
+	if (s == NULL) {
+		return;
+	}
+	if (s->model == NULL) {
+		dm_say_error(d, d->front, peer, "stream", "the stream is served no more");
+		return;
+	}
+	io_jw_obj(&w, NULL);
+	io_jw_str(&w, "stream", s->name);
+	io_task_write(dm_model_task(s->model), &w, "task");
+	io_jw_obj(&w, "model");
+	io_jw_str(&w, "name", s->model->judge[0].name);
+	io_jw_str(&w, "sha256", s->model->sha256);
+	io_jw_end_obj(&w);
+	io_jw_end_obj(&w);
+	dm_say(d, d->front, peer, "TASK", &b);
+	as_buf_free(&b);
+}
+
+static void write_slots(const struct fu_case *k, struct io_jw *w)
+{
+	const char *const states[] = { "queued", "running", "encoded" };
+
+	io_jw_arr(w, "parts");
+	for (size_t i = 0; i < k->slots; i++) {
+		io_jw_obj(w, NULL);
+		io_jw_str(w, "name", k->task->part[k->slot[i]->part].name);
+		io_jw_u64(w, "page", k->slot[i]->page);
+		io_jw_str(w, "state", states[k->slot[i]->state]);
+		io_jw_u64(w, "attempts", k->slot[i]->attempts);
+		io_jw_end_obj(w);
+	}
+	io_jw_end_arr(w);
+	io_jw_arr(w, "missing");
+	for (uint32_t m = 0; m < k->task->parts; m++) {
+		if (fu_case_misses(k, m)) {
+			io_jw_str(w, NULL, k->task->part[m].name);
+		}
+	}
+	io_jw_end_arr(w);
+}
+
+static void say_pending(struct dm_daemon *d, const struct bus_bytes *peer, const struct fu_case *k)
+{
+	const struct dm_case *c = k->owner;
+	struct as_buf b = { 0 };
+	struct io_jw w = { .b = &b };
+
+	io_jw_obj(&w, NULL);
+	io_jw_str(&w, "stream", k->stream);
+	io_jw_str(&w, "case", k->id);
+	io_jw_str(&w, "state", c->judging ? "fusing" : k->closed ? "encoding" : "waiting");
+	write_slots(k, &w);
+	io_jw_end_obj(&w);
+	dm_say(d, d->front, peer, "PENDING", &b);
+	as_buf_free(&b);
+}
+
+/* A case in hand is answered at once, any other by the journal. Takes peer where it returns true.
+ */
+static bool take_get(struct dm_daemon *d, struct bus_bytes *peer, const struct bus_call *c)
+{
+	const struct dm_stream *s = named(d, peer, c);
+	const char *id = io_json_find_str(c->doc, "case", "");
+	const struct fu_case *k;
+	struct dm_op *op;
+
+	if (s == NULL) {
+		return false;
+	}
+	if (id[0] == '\0' || strlen(id) > IO_CASE_MAX) {
+		dm_say_error(d, d->front, peer, "case", "want a case id of 1 to 256 bytes");
+		return false;
+	}
+	k = fu_join_find(&d->join, s->name, id);
+	if (k != NULL && k->received != 0 && !((const struct dm_case *)k->owner)->judged) {
+		say_pending(d, peer, k);
+		return false;
+	}
+	op = dm_op_make(DM_OP_FIND, s->name, id);
+	op->peer = peer;
+	dm_journal_give(&d->journal, op);
+	return true;
+}
+
+void dm_front_found(struct dm_daemon *d, struct dm_op *op)
+{
+	const struct fu_case *k = fu_join_find(&d->join, op->stream, op->kase);
+	struct as_buf b = { 0 };
+	struct io_jw w = { .b = &b };
+
+	if (op->state == ST_JUDGED) {
+		dm_say(d, d->front, op->peer, "JUDGMENT", &op->body);
+		return;
+	}
+	if (k != NULL && k->received != 0) {
+		say_pending(d, op->peer, k);
+		return;
+	}
+	io_jw_obj(&w, NULL);
+	io_jw_str(&w, "stream", op->stream);
+	io_jw_str(&w, "case", op->kase);
+	io_jw_str(&w, "message",
+		  op->state == ST_OPEN ? "accepted, but its stream is not served now"
+				       : "no case of that name");
+	io_jw_end_obj(&w);
+	dm_say(d, d->front, op->peer, "UNKNOWN", &b);
+	as_buf_free(&b);
+}
+
+static bool take_replay(struct dm_daemon *d, struct bus_bytes *peer, const struct bus_call *c)
+{
+	const struct dm_stream *s = named(d, peer, c);
+	const uint64_t credit = io_json_find_u64(c->doc, "credit", CREDIT_MAX);
+	struct dm_op *op;
+	uint64_t after;
+	struct as_err e;
+
+	if (s == NULL) {
+		return false;
+	}
+	if (io_json_get_u64(c->doc, "after", &after, &e) != AS_OK || after > INT64_MAX) {
+		dm_say_error(d, d->front, peer, "after", "want the number of a judgment, or 0");
+		return false;
+	}
+	if (credit < 1 || credit > CREDIT_MAX) {
+		dm_say_error(d, d->front, peer, "credit", "want 1 to 1000");
+		return false;
+	}
+	op = dm_op_make(DM_OP_REPLAY, s->name, "");
+	op->peer = peer;
+	op->seq = after;
+	op->credit = (size_t)credit;
+	dm_journal_give(&d->journal, op);
+	return true;
+}
+
+void dm_front_replayed(struct dm_daemon *d, struct dm_op *op)
+{
+	struct as_buf b = { 0 };
+	struct io_jw w = { .b = &b };
+	size_t start = 0;
+
+	for (size_t i = 0; i < op->ends; i++) {
+		const struct as_buf body = { .data = op->body.data + start,
+					     .len = op->end[i] - start };
+
+		dm_say(d, d->front, op->peer, "JUDGMENT", &body);
+		start = op->end[i];
+	}
+	io_jw_obj(&w, NULL);
+	io_jw_str(&w, "stream", op->stream);
+	io_jw_u64(&w, "after", op->sent);
+	io_jw_u64(&w, "last", op->last);
+	io_jw_end_obj(&w);
+	dm_say(d, d->front, op->peer, "END", &b);
+	as_buf_free(&b);
+}
+
+static void say_hello(struct dm_daemon *d, struct bus_socket *s, const struct bus_bytes *peer,
+		      const char *verb)
+{
+	struct as_buf b = { 0 };
+
+	if (strcmp(verb, "HELLO") == 0) {
+		dm_hello_write(d, &b);
+	} else {
+		dm_status_write(d, &b);
+	}
+	dm_say(d, s, peer, verb, &b);
+	as_buf_free(&b);
+}
+
+/* The frame that broke the protocol is named in the message. */
+static void refuse_message(struct dm_daemon *d, struct bus_socket *s, struct bus_msg *m,
+			   const struct as_err *e)
+{
+	struct bus_bytes *peer;
+
+	d->count.malformed++;
+	if (m->n > 0) {
+		peer = bus_take(m, 0);
+		dm_say_error(d, s, peer, "frames", e->msg);
+		bus_bytes_free(peer);
+	}
+}
+
+void dm_front_take(struct dm_daemon *d, struct bus_msg *m)
+{
+	struct bus_call c = { 0 };
+	struct bus_bytes *peer;
+	bool taken = false;
+	struct as_err e;
+
+	if (bus_call_read(&c, m, 1, &e) != AS_OK) {
+		refuse_message(d, d->front, m, &e);
+		return;
+	}
+	peer = bus_take(m, 0);
+	if (strcmp(c.verb, "SUBMIT") == 0) {
+		dm_submit_take(d, peer, &c, m);
+		taken = true;
+	} else if (c.frames != 0) {
+		d->count.malformed++;
+		dm_say_error(d, d->front, peer, "frames", "this verb has no bytes");
+	} else if (strcmp(c.verb, "GET") == 0) {
+		taken = take_get(d, peer, &c);
+	} else if (strcmp(c.verb, "REPLAY") == 0) {
+		taken = take_replay(d, peer, &c);
+	} else if (strcmp(c.verb, "TASK") == 0) {
+		say_task(d, peer, &c);
+	} else if (strcmp(c.verb, "HELLO") == 0 || strcmp(c.verb, "STATUS") == 0) {
+		say_hello(d, d->front, peer, c.verb);
+	} else {
+		d->count.malformed++;
+		dm_say_error(d, d->front, peer, "verb",
+			     "want HELLO, TASK, SUBMIT, GET, REPLAY or STATUS");
+	}
+	if (!taken) {
+		bus_bytes_free(peer);
+	}
+	bus_call_free(&c);
+}
+
+void dm_control_take(struct dm_daemon *d, struct bus_msg *m)
+{
+	struct bus_call c = { 0 };
+	struct bus_bytes *peer;
+	struct as_err e;
+
+	if (bus_call_read(&c, m, 1, &e) != AS_OK) {
+		refuse_message(d, d->control, m, &e);
+		return;
+	}
+	peer = bus_take(m, 0);
+	if (strcmp(c.verb, "RELOAD") == 0) {
+		if (dm_reload(d, &e) == AS_OK) {
+			dm_say(d, d->control, peer, "OK", NULL);
+		} else {
+			dm_say_error(d, d->control, peer, "settings", e.msg);
+		}
+	} else if (strcmp(c.verb, "DRAIN") == 0) {
+		dm_say(d, d->control, peer, "OK", NULL);
+		dm_drain(d);
+	} else if (strcmp(c.verb, "HELLO") == 0 || strcmp(c.verb, "STATUS") == 0) {
+		say_hello(d, d->control, peer, c.verb);
+	} else {
+		d->count.malformed++;
+		dm_say_error(d, d->control, peer, "verb", "want RELOAD, DRAIN, HELLO or STATUS");
+	}
+	bus_bytes_free(peer);
+	bus_call_free(&c);
+}

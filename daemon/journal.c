@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/journal.h"
+
+#include "core/base/buf.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { REPLAY_BYTES = 8 << 20 };
+
+static const char address[] = "inproc://journal";
+
+struct dm_op *dm_op_make(enum dm_op_kind kind, const char *stream, const char *kase)
+{
+	struct dm_op *op = as_calloc(1, sizeof *op);
+
+	op->kind = kind;
+	(void)snprintf(op->stream, sizeof op->stream, "%s", stream);
+	(void)snprintf(op->kase, sizeof op->kase, "%s", kase);
+	return op;
+}
+
+void dm_op_free(struct dm_op *op)
+{
+	if (op == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < op->pages && op->bytes != NULL; i++) {
+		bus_bytes_free(op->bytes[i]);
+	}
+	for (size_t i = 0; i < op->founds; i++) {
+		free(op->found[i].page);
+	}
+	bus_bytes_free(op->peer);
+	as_buf_free(&op->body);
+	free(op->bytes);
+	free(op->found);
+	free(op->page);
+	free(op->key);
+	free(op->end);
+	free(op);
+}
+
+static int do_submit(struct st_store *s, struct dm_op *op, struct as_err *e)
+{
+	struct st_page page[ST_PAGES_MAX];
+	const struct st_submission in = {
+		.stream = op->stream,
+		.kase = op->kase,
+		.key = op->key,
+		.manifest = op->manifest,
+		.complete = op->complete,
+		.closed = op->closed,
+		.received = op->received,
+		.page = page,
+		.pages = op->pages,
+	};
+
+	for (size_t i = 0; i < op->pages; i++) {
+		page[i] = (struct st_page){ .name = op->page[i].name,
+					    .page = op->page[i].page,
+					    .type = op->page[i].type,
+					    .sha256 = op->page[i].sha256,
+					    .data = bus_bytes_data(op->bytes[i]),
+					    .size = op->page[i].size };
+	}
+	return st_submit(s, &in, &op->answer, e);
+}
+
+static int do_judge(struct st_store *s, const struct dm_op *op, struct as_err *e)
+{
+	const struct st_judgment j = { .stream = op->stream,
+				       .kase = op->kase,
+				       .seq = op->seq,
+				       .body = op->body.data,
+				       .size = op->body.len,
+				       .sha256 = op->sha256 };
+
+	return st_judge(s, &j, e);
+}
+
+static bool take_body(void *ctx, uint64_t seq, const void *body, size_t size)
+{
+	struct dm_op *op = ctx;
+
+	as_buf_put(&op->body, body, size);
+	op->end[op->ends++] = op->body.len;
+	op->sent = seq;
+	return op->ends < op->credit && op->body.len < REPLAY_BYTES;
+}
+
+static int do_replay(struct st_store *s, struct dm_op *op, struct as_err *e)
+{
+	op->end = as_calloc(op->credit, sizeof *op->end);
+	op->sent = op->seq;
+	return st_replay(s, op->stream, op->seq, take_body, op, &op->last, e);
+}
+
+static int do_load(struct st_store *s, struct dm_op *op, struct as_err *e)
+{
+	const struct st_page page = { .name = op->page[0].name, .page = op->page[0].page };
+
+	op->rc = st_load(s, op->stream, op->kase, &page, &op->body, &op->e);
+	if (op->rc == AS_EIO) {
+		*e = op->e;
+		return AS_EIO;
+	}
+	return AS_OK;
+}
+
+/* A case of the stream: each call brings one more of its pages. */
+static int take_unjudged(void *ctx, const struct st_case *c, const struct st_page *p,
+			 struct as_err *e)
+{
+	struct dm_op *op = ctx;
+	struct dm_found *f = op->founds ? &op->found[op->founds - 1] : NULL;
+	struct dm_page *page;
+
+	(void)e;
+	if (strcmp(c->stream, op->stream) != 0) {
+		return AS_OK;
+	}
+	if (f == NULL || strcmp(f->id, c->kase) != 0) {
+		op->found = as_realloc(op->found, op->founds + 1, sizeof *op->found);
+		f = &op->found[op->founds++];
+		*f = (struct dm_found){ .received = c->received, .complete = c->complete };
+		(void)snprintf(f->id, sizeof f->id, "%s", c->kase);
+	}
+	if (p->name == NULL) {
+		return AS_OK;
+	}
+	f->page = as_realloc(f->page, f->pages + 1, sizeof *f->page);
+	page = &f->page[f->pages++];
+	*page = (struct dm_page){ .page = p->page, .size = p->size };
+	(void)snprintf(page->name, sizeof page->name, "%s", p->name);
+	(void)snprintf(page->type, sizeof page->type, "%s", p->type);
+	(void)snprintf(page->sha256, sizeof page->sha256, "%s", p->sha256);
+	return AS_OK;
+}
+
+static int do_open(struct st_store *s, struct dm_op *op, struct as_err *e)
+{
+	const int rc = st_last(s, op->stream, &op->last, op->sha256, e);
+
+	return rc == AS_OK ? st_unjudged(s, take_unjudged, op, e) : rc;
+}
+
+static int run(struct st_store *s, struct dm_op *op, struct as_err *e)
+{
+	switch (op->kind) {
+	case DM_OP_OPEN:
+		return do_open(s, op, e);
+	case DM_OP_SUBMIT:
+		return do_submit(s, op, e);
+	case DM_OP_LOAD:
+		return do_load(s, op, e);
+	case DM_OP_JUDGE:
+		return do_judge(s, op, e);
+	case DM_OP_FIND:
+		return st_find(s, op->stream, op->kase, &op->state, &op->body, e);
+	case DM_OP_REPLAY:
+		return do_replay(s, op, e);
+	case DM_OP_STOP:
+	case DM_OP_FAILED:
+		break;
+	}
+	return AS_OK;
+}
+
+/* One group: what has arrived, in one commit; only then it goes back. *stop: it was the last. */
+static int do_group(struct dm_journal *j, bool *stop, struct as_err *e)
+{
+	struct dm_op *op[ST_GROUP_MAX];
+	void *got;
+	size_t n = 0;
+	int rc = AS_OK;
+
+	while (n < ST_GROUP_MAX && !*stop && bus_get(j->there, &got, e) == AS_OK) {
+		op[n] = got;
+		*stop = op[n++]->kind == DM_OP_STOP;
+	}
+	if (n > 0) {
+		rc = st_begin(j->store, e);
+	}
+	for (size_t i = 0; i < n && rc == AS_OK; i++) {
+		rc = run(j->store, op[i], e);
+	}
+	if (n > 0 && rc == AS_OK) {
+		rc = st_commit(j->store, e);
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct as_err ignored;
+
+		/* After a failure nobody may be answered: the outcome is not known. */
+		if (rc != AS_OK || bus_give(j->there, op[i], &ignored) != AS_OK) {
+			dm_op_free(op[i]);
+		}
+	}
+	return rc;
+}
+
+static void *work(void *arg)
+{
+	struct dm_journal *j = arg;
+	struct bus_poll item = { .socket = j->there };
+	struct as_err e = { 0 };
+	struct dm_op *failed;
+	bool stop = false;
+	int rc = AS_OK;
+
+	while (!stop && rc == AS_OK) {
+		rc = bus_poll(&item, 1, -1, &e);
+		if (rc == AS_OK) {
+			rc = do_group(j, &stop, &e);
+		}
+	}
+	if (rc != AS_OK) {
+		failed = dm_op_make(DM_OP_FAILED, "", "");
+		failed->rc = rc;
+		failed->e = e;
+		if (bus_give(j->there, failed, &e) != AS_OK) {
+			dm_op_free(failed);
+		}
+	}
+	return NULL;
+}
+
+int dm_journal_start(struct dm_journal *j, struct bus *bus, const char *state, struct as_err *e)
+{
+	struct bus_options o = {
+		.type = BUS_PAIR, .endpoint = address, .bind = true, .max_bytes = -1
+	};
+	int rc;
+
+	TRY(st_open(&j->store, state, e));
+	(void)snprintf(j->name, sizeof j->name, "%s", st_journal(j->store));
+	j->epoch = st_epoch(j->store);
+	TRY(bus_socket_open(&j->here, bus, &o, e));
+	o.bind = false;
+	TRY(bus_socket_open(&j->there, bus, &o, e));
+	if (pthread_create(&j->thread, NULL, work, j) != 0) {
+		return as_fail(e, AS_EIO, "the journal's thread cannot be started");
+	}
+	j->running = true;
+out:
+	return rc;
+}
+
+void dm_journal_stop(struct dm_journal *j)
+{
+	struct as_err e;
+	void *op;
+
+	if (j->running) {
+		dm_journal_give(j, dm_op_make(DM_OP_STOP, "", ""));
+		(void)pthread_join(j->thread, NULL);
+		j->running = false;
+	}
+	while (j->here != NULL && bus_get(j->here, &op, &e) == AS_OK) {
+		dm_op_free(op);
+	}
+	/* What the thread left unread when it failed. */
+	while (j->there != NULL && bus_get(j->there, &op, &e) == AS_OK) {
+		dm_op_free(op);
+	}
+	bus_socket_close(j->there);
+	bus_socket_close(j->here);
+	st_close(j->store);
+	*j = (struct dm_journal){ 0 };
+}
+
+void dm_journal_give(struct dm_journal *j, struct dm_op *op)
+{
+	struct as_err e;
+
+	if (bus_give(j->here, op, &e) != AS_OK) {
+		abort(); /* a pair without a bound takes everything */
+	}
+	j->inside++;
+}
+
+struct dm_op *dm_journal_get(struct dm_journal *j)
+{
+	struct as_err e;
+	void *op;
+
+	if (bus_get(j->here, &op, &e) != AS_OK) {
+		return NULL;
+	}
+	j->inside--;
+	return op;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * journal.h - the thread that owns the store. An operation is handed to it by pointer and comes
+ * back the same way when its group is committed: whoever holds the pointer owns the operation. */
+#ifndef DM_JOURNAL_H
+#define DM_JOURNAL_H
+
+#include "core/bus/bus.h"
+#include "core/io/task.h"
+#include "core/store/store.h"
+
+#include <pthread.h>
+
+enum dm_op_kind {
+	DM_OP_OPEN, /* a stream: its last number, its cases that are not judged */
+	DM_OP_SUBMIT,
+	DM_OP_LOAD, /* the bytes of a page */
+	DM_OP_JUDGE,
+	DM_OP_FIND,
+	DM_OP_REPLAY,
+	DM_OP_STOP,
+	DM_OP_FAILED, /* from the journal: nothing more can be written */
+};
+
+/* A page as it is named in a submission or found in the journal. */
+struct dm_page {
+	char name[IO_NAME_SIZE];
+	uint32_t page;
+	char type[128];
+	char sha256[IO_DIGEST_SIZE];
+	size_t size;
+};
+
+/* A case that was found in the journal. */
+struct dm_found {
+	char id[IO_CASE_MAX + 1];
+	int64_t received;
+	bool complete;
+	struct dm_page *page;
+	size_t pages;
+};
+
+struct dm_op {
+	enum dm_op_kind kind;
+	char stream[IO_NAME_SIZE];
+	char kase[IO_CASE_MAX + 1];
+	struct bus_bytes *peer; /* whom to answer, or NULL */
+	void *owner;            /* the loop's: a job, a case, a model */
+	/* SUBMIT, LOAD */
+	char *key;
+	char manifest[IO_DIGEST_SIZE];
+	bool complete, closed, wait;
+	int64_t received; /* ns since the epoch */
+	struct dm_page *page;
+	struct bus_bytes **bytes; /* [pages], SUBMIT */
+	size_t pages;
+	struct st_answer answer;
+	/* JUDGE: body; FIND, LOAD: appended to body; REPLAY: bodies one after another in it */
+	uint64_t seq;  /* JUDGE; REPLAY: after */
+	size_t credit; /* REPLAY: bodies at most */
+	struct as_buf body;
+	char sha256[IO_DIGEST_SIZE];
+	size_t *end; /* REPLAY: where each body ends; [ends] */
+	size_t ends;
+	uint64_t last, sent;    /* OPEN, REPLAY: the stream's last number; the last one in body */
+	enum st_state state;    /* FIND */
+	struct dm_found *found; /* OPEN */
+	size_t founds;
+	int rc; /* LOAD, FAILED */
+	struct as_err e;
+};
+
+struct dm_op *dm_op_make(enum dm_op_kind kind, const char *stream, const char *kase);
+void dm_op_free(struct dm_op *op); /* accepts NULL */
+
+struct dm_journal {
+	struct bus_socket *here; /* the loop's end */
+	struct bus_socket *there;
+	struct st_store *store; /* the thread's, while it runs */
+	pthread_t thread;
+	bool running;
+	char name[ST_JOURNAL_SIZE];
+	uint64_t epoch;
+	size_t inside; /* operations handed over and not back */
+};
+
+/* Opens the store and starts the thread. */
+int dm_journal_start(struct dm_journal *j, struct bus *bus, const char *state,
+		     struct as_err *e) AS_CHECKED;
+/* Finishes what it has and ends; the operations not yet taken back are freed. */
+void dm_journal_stop(struct dm_journal *j);
+/* Hands it over. Running out of memory is the only failure and aborts. */
+void dm_journal_give(struct dm_journal *j, struct dm_op *op);
+/* NULL: nothing has come back. */
+struct dm_op *dm_journal_get(struct dm_journal *j);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * locate.c - where a plugin is. */
+#include "core/base/buf.h"
+#include "daemon/daemon.h"
+
+#include <string.h>
+#include <unistd.h>
+
+int dm_plugin_find(const char *self, const char *plugin, struct as_buf *out, struct as_err *e)
+{
+	const char *const folders[] = { "../plugins", "../lib/assay" };
+	const char *slash = strrchr(self, '/');
+	const int folder = slash ? (int)(slash - self) : 0;
+
+	if (plugin[0] == '/') {
+		as_buf_puts(out, plugin);
+		return access(plugin, R_OK) == 0
+			   ? AS_OK
+			   : as_fail(e, AS_ENOINPUT, "plugin %s cannot be read", plugin);
+	}
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+		as_buf_clear(out);
+		as_buf_printf(out, "%.*s/%s/%s", folder, self, folders[i], plugin);
+		if (access(out->data, R_OK) == 0) {
+			return AS_OK;
+		}
+	}
+	return as_fail(e, AS_ENOINPUT, "plugin %s is neither in %.*s/%s nor in %.*s/%s", plugin,
+		       folder, self, folders[0], folder, self, folders[1]);
+}
+
+int dm_plugins_check(const char *self, const struct io_config *c, struct as_err *e)
+{
+	int rc = AS_OK;
+
+	for (size_t i = 0; i < c->encoders && rc == AS_OK; i++) {
+		struct as_buf path = { 0 };
+
+		rc = dm_plugin_find(self, c->encoder[i].plugin, &path, e);
+		if (rc != AS_OK) {
+			e->code = AS_ECONFIG;
+			rc = as_wrap(e, "%s: [encoder.%s]", c->path, c->encoder[i].name);
+		}
+		as_buf_free(&path);
+	}
+	return rc;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * loop.c - the one thread that everything but the journal and fusion runs on. */
+#include "core/base/clock.h"
+#include "daemon/daemon.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum {
+	FRONT,
+	CONTROL,
+	WORK,
+	FEATURES,
+	FEED,
+	JOURNAL,
+	SIGNALS,
+	DEATHS,
+	FUSE, /* poll items */
+	ITEMS = FUSE + 64,
+	BATCH = 64, /* messages taken from one socket before the others have their turn */
+};
+
+typedef void (*take_fn)(struct dm_daemon *d, struct bus_msg *m);
+
+static void take_all(struct dm_daemon *d, struct bus_socket *s, take_fn take)
+{
+	struct bus_msg m = { 0 };
+	struct as_err e;
+
+	for (int i = 0; i < BATCH && bus_recv(s, &m, &e) == AS_OK; i++) {
+		take(d, &m);
+	}
+	bus_msg_free(&m);
+}
+
+/* Subscriptions come and go on the feed: XPUB hands them up, and nobody needs them. */
+static void drop(struct dm_daemon *d, struct bus_msg *m)
+{
+	(void)d;
+	(void)m;
+}
+
+static void take_op(struct dm_daemon *d, struct dm_op *op)
+{
+	switch (op->kind) {
+	case DM_OP_OPEN:
+		dm_stream_opened(d, op);
+		break;
+	case DM_OP_SUBMIT:
+		dm_submit_answered(d, op);
+		break;
+	case DM_OP_LOAD:
+		dm_job_loaded(d, op);
+		break;
+	case DM_OP_JUDGE:
+		dm_judged(d, op);
+		break;
+	case DM_OP_FIND:
+		dm_front_found(d, op);
+		break;
+	case DM_OP_REPLAY:
+		dm_front_replayed(d, op);
+		break;
+	case DM_OP_STOP:
+	case DM_OP_FAILED:
+		break;
+	}
+}
+
+static int take_journal(struct dm_daemon *d, struct as_err *e)
+{
+	struct dm_op *op;
+
+	while ((op = dm_journal_get(&d->journal)) != NULL) {
+		if (op->kind == DM_OP_FAILED) {
+			const int rc = op->rc;
+
+			*e = op->e;
+			dm_op_free(op);
+			return rc;
+		}
+		take_op(d, op);
+		dm_op_free(op);
+	}
+	return AS_OK;
+}
+
+static void take_signals(struct dm_daemon *d)
+{
+	struct signalfd_siginfo info;
+	struct as_err e;
+
+	while (read(d->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+		if (info.ssi_signo == SIGHUP) {
+			if (dm_reload(d, &e) != AS_OK) {
+				continue; /* it said itself why it did not take the file */
+			}
+		} else {
+			as_log(&d->log, AS_INFO, "SIGNAL", "signal=%u", info.ssi_signo);
+			d->stop = d->stop_at != 0; /* a second one: at once */
+			dm_drain(d);
+		}
+	}
+}
+
+/* Milliseconds until the next thing that no message announces. */
+static int wait_ms(const struct dm_daemon *d, int64_t now)
+{
+	const struct fu_case *c = fu_join_next(&d->join);
+	const int64_t child = dm_children_next(d);
+	int64_t at = d->ticked + DM_TICK_MS * INT64_C(1000000);
+
+	at = c != NULL && c->deadline < at ? c->deadline : at;
+	at = child < at ? child : at;
+	at = d->stop_at != 0 && d->stop_at < at ? d->stop_at : at;
+	return at <= now ? 0 : (int)((at - now + 999999) / 1000000);
+}
+
+/* Whether nothing is on its way that the next start would have to do again. */
+static bool is_idle(const struct dm_daemon *d)
+{
+	if (d->judging > 0 || d->journal.inside > 0) {
+		return false;
+	}
+	for (const struct dm_lane *l = d->lanes; l != NULL; l = l->next) {
+		if (l->queued > 0) {
+			return false;
+		}
+	}
+	for (const struct dm_worker *w = d->workers; w != NULL; w = w->next) {
+		if (w->jobs > 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void keep_time(struct dm_daemon *d)
+{
+	const int64_t now = as_mono_ns();
+
+	dm_cases_late(d, now);
+	dm_children_start(d, now);
+	if (now - d->ticked >= DM_TICK_MS * INT64_C(1000000)) {
+		d->ticked = now;
+		dm_workers_check(d, now);
+		dm_tick(d);
+	}
+	if (d->stop_at != 0 && (now >= d->stop_at || is_idle(d))) {
+		d->stop = true;
+	}
+}
+
+static int turn(struct dm_daemon *d, const struct bus_poll *item, struct as_err *e)
+{
+	struct dm_fusing *f;
+	int rc;
+
+	if (item[SIGNALS].in) {
+		take_signals(d);
+	}
+	if (item[DEATHS].in) {
+		dm_children_died(d);
+	}
+	rc = take_journal(d, e);
+	if (rc != AS_OK) {
+		return rc;
+	}
+	for (size_t i = 0; i < d->fuse.threads; i++) {
+		while ((f = dm_fuse_get(&d->fuse, i)) != NULL) {
+			dm_judge(d, f);
+		}
+	}
+	take_all(d, d->features, dm_features_take);
+	take_all(d, d->work, dm_work_take);
+	take_all(d, d->front, dm_front_take);
+	take_all(d, d->control, dm_control_take);
+	take_all(d, d->feed, drop);
+	keep_time(d);
+	dm_dispatch(d);
+	return AS_OK;
+}
+
+int dm_loop(struct dm_daemon *d, struct as_err *e)
+{
+	struct bus_poll item[ITEMS] = {
+		[FRONT] = { .socket = d->front }, [CONTROL] = { .socket = d->control },
+		[WORK] = { .socket = d->work },   [FEATURES] = { .socket = d->features },
+		[FEED] = { .socket = d->feed },   [JOURNAL] = { .socket = d->journal.here },
+		[SIGNALS] = { .fd = d->signals }, [DEATHS] = { .fd = d->deaths },
+	};
+	int rc = AS_OK;
+
+	for (size_t i = 0; i < d->fuse.threads; i++) {
+		item[FUSE + i].socket = d->fuse.thread[i].here;
+	}
+	while (!d->stop && rc == AS_OK) {
+		rc = bus_poll(item, FUSE + d->fuse.threads, wait_ms(d, as_mono_ns()), e);
+		if (rc == AS_OK) {
+			rc = turn(d, item, e);
+		}
+	}
+	return rc;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * streams.c - the streams being served, and the cases that the journal kept for them. */
+#include "core/base/buf.h"
+#include "daemon/daemon.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct dm_stream *dm_stream_find(struct dm_daemon *d, const char *name)
+{
+	for (struct dm_stream *s = d->streams; s != NULL; s = s->next) {
+		if (strcmp(s->name, name) == 0) {
+			return s;
+		}
+	}
+	return NULL;
+}
+
+static struct dm_stream *add_stream(struct dm_daemon *d, const char *name)
+{
+	struct dm_stream *s = as_calloc(1, sizeof *s);
+
+	(void)snprintf(s->name, sizeof s->name, "%s", name);
+	s->next = d->streams;
+	d->streams = s;
+	return s;
+}
+
+static bool is_in(const struct io_config *c, const char *name)
+{
+	for (size_t i = 0; i < c->streams; i++) {
+		if (strcmp(c->stream[i].name, name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The stream's model becomes m, which is used once for it already. */
+static void serve(struct dm_daemon *d, const struct io_config_stream *c, struct dm_model *m)
+{
+	struct dm_stream *s = dm_stream_find(d, c->name);
+	const bool known = s != NULL;
+
+	if (!known) {
+		s = add_stream(d, c->name);
+	}
+	as_log(&d->log, AS_INFO, "STREAM", "stream=%s model=%s name=\"%s\" deadline_ms=%" PRIu64,
+	       c->name, m->sha256, m->judge[0].name, c->deadline_ms);
+	dm_model_leave(d, s->model);
+	s->model = m;
+	s->deadline_ms = c->deadline_ms;
+	if (!known) {
+		dm_journal_give(&d->journal, dm_op_make(DM_OP_OPEN, s->name, ""));
+	}
+}
+
+int dm_streams_apply(struct dm_daemon *d, const struct io_config *c, struct as_err *e)
+{
+	struct dm_model *model[IO_STREAMS_MAX] = { 0 };
+	int rc = AS_OK;
+
+	for (size_t i = 0; i < c->streams && rc == AS_OK; i++) {
+		rc = dm_model_open(d, c->stream[i].model, &model[i], e);
+		if (rc != AS_OK) {
+			rc = as_wrap(e, "[stream.%s]", c->stream[i].name);
+		}
+	}
+	if (rc != AS_OK) {
+		for (size_t i = 0; i < c->streams; i++) {
+			dm_model_leave(d, model[i]);
+		}
+		return rc;
+	}
+	for (size_t i = 0; i < c->streams; i++) {
+		serve(d, &c->stream[i], model[i]);
+	}
+	for (struct dm_stream *s = d->streams; s != NULL; s = s->next) {
+		if (s->model != NULL && !is_in(c, s->name)) {
+			as_log(&d->log, AS_INFO, "STREAM-GONE", "stream=%s open=%zu", s->name,
+			       s->cases);
+			dm_model_leave(d, s->model);
+			s->model = NULL;
+		}
+	}
+	return AS_OK;
+}
+
+void dm_stream_opened(struct dm_daemon *d, struct dm_op *op)
+{
+	struct dm_stream *s = dm_stream_find(d, op->stream);
+
+	s->open = true;
+	s->last = op->last;
+	s->given = op->last;
+	memcpy(s->prev, op->sha256, sizeof s->prev);
+	for (size_t i = 0; i < op->founds && s->model != NULL; i++) {
+		const struct dm_found *f = &op->found[i];
+		struct dm_case *c = dm_case_open(d, s, f->id);
+
+		c->kase->complete = f->complete;
+		dm_case_start(d, c, f->received);
+		for (size_t k = 0; k < f->pages; k++) {
+			dm_case_add(d, c, &f->page[k], NULL);
+		}
+		dm_case_advance(d, c);
+	}
+	as_log(&d->log, AS_INFO, "STREAM-OPEN", "stream=%s last=%" PRIu64 " open=%zu", s->name,
+	       s->last, op->founds);
+}
