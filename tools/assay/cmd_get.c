@@ -2,12 +2,10 @@
  * cmd_get.c - assay get: the judgment of one case, or where the case is. */
 #include "tools/assay/cmd.h"
 #include "tools/assay/link.h"
-#include "tools/assay/print.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static void print_pending(const struct json_t *d)
 {
@@ -50,14 +48,12 @@ static int show(const struct cmd_link *l, bool json, struct as_err *e)
 			       io_json_find_str(a->doc, "message", a->verb));
 	}
 	cmd_link_body(l, &body);
-	if (json) {
-		puts(body.data);
-	} else if (strcmp(a->verb, "JUDGMENT") == 0) {
-		cmd_print_judgment(stdout, a->doc, isatty(STDOUT_FILENO) == 1);
+	if (json || strcmp(a->verb, "JUDGMENT") == 0) {
+		rc = cmd_link_print(a->doc, body.data, body.len, json, e);
 	} else {
 		print_pending(a->doc);
 	}
-	if (strcmp(a->verb, "PENDING") == 0) {
+	if (rc == AS_OK && strcmp(a->verb, "PENDING") == 0) {
 		rc = as_fail(e, AS_EAGAIN, "not judged yet");
 	}
 	as_buf_free(&body);
@@ -80,7 +76,7 @@ static int get(const char *from, const char *runtime, const char *stream, const 
 	io_jw_str(&w, "stream", stream);
 	io_jw_str(&w, "case", id);
 	io_jw_end_obj(&w);
-	TRY(cmd_link_ask(&l, "GET", &ask, e));
+	TRY(cmd_link_why(&l, stream, cmd_link_ask(&l, "GET", &ask, e), e));
 	TRY(show(&l, json, e));
 out:
 	as_buf_free(&ask);

@@ -39,11 +39,10 @@ static int get_task(struct submit *s, struct as_err *e)
 	io_jw_obj(&w, NULL);
 	io_jw_str(&w, "stream", s->o->stream);
 	io_jw_end_obj(&w);
-	TRY(cmd_link_ask(&s->link, "TASK", &ask, e));
+	TRY(cmd_link_why(&s->link, s->o->stream, cmd_link_ask(&s->link, "TASK", &ask, e), e));
 	task = io_json_find(a->doc, "task");
 	if (strcmp(a->verb, "TASK") != 0 || task == NULL) {
-		rc = as_fail(e, AS_ENOINPUT, "stream %s: %s", s->o->stream,
-			     io_json_find_str(a->doc, "message", a->verb));
+		rc = as_fail(e, AS_EPROTO, "TASK was answered by %s", a->verb);
 		goto out;
 	}
 	TRY(io_task_parse(&s->task, task, e));

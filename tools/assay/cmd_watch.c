@@ -8,13 +8,11 @@
 #include "core/io/task.h"
 #include "tools/assay/cmd.h"
 #include "tools/assay/link.h"
-#include "tools/assay/print.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { CREDIT = 500, FEED_HWM = 100000 };
 
@@ -35,7 +33,6 @@ struct watch {
 	struct bus_socket *feed;
 	struct as_map streams; /* name -> struct seen */
 	uint64_t printed;
-	bool colour;
 };
 
 static bool enough(const struct watch *w)
@@ -57,21 +54,15 @@ static struct seen *find(struct watch *w, const char *name)
 }
 
 /* Prints a judgment that is the next of its stream. */
-static void show(struct watch *w, struct seen *s, const struct json_t *doc, const void *body,
-		 size_t n)
+static int show(struct watch *w, struct seen *s, const struct json_t *doc, const void *body,
+		size_t n, struct as_err *e)
 {
 	if (io_json_find_u64(io_json_find(doc, "data"), "seq", 0) != s->last + 1 || enough(w)) {
-		return;
+		return AS_OK;
 	}
-	if (w->o->json) {
-		(void)fwrite(body, 1, n, stdout);
-		(void)putchar('\n');
-	} else {
-		cmd_print_judgment(stdout, doc, w->colour);
-	}
-	(void)fflush(stdout);
 	s->last++;
 	w->printed++;
+	return cmd_link_print(doc, body, n, w->o->json, e);
 }
 
 static int ask_replay(struct watch *w, const struct seen *s, struct as_err *e)
@@ -101,7 +92,8 @@ static int replay(struct watch *w, struct seen *s, struct as_err *e)
 
 		TRY(ask_replay(w, s, e));
 		while (strcmp(a->verb, "JUDGMENT") == 0) {
-			show(w, s, a->doc, bus_data(&w->link.msg, 2), bus_size(&w->link.msg, 2));
+			TRY(show(w, s, a->doc, bus_data(&w->link.msg, 2), bus_size(&w->link.msg, 2),
+				 e));
 			TRY(cmd_link_next(&w->link, CMD_ANSWER_MS, e));
 		}
 		if (strcmp(a->verb, "END") != 0) {
@@ -136,7 +128,7 @@ static int take(struct watch *w, const struct bus_msg *m, struct as_err *e)
 	if (s == NULL || (w->o->stream != NULL && strcmp(name, w->o->stream) != 0)) {
 		rc = as_fail(e, AS_EPROTO, "the feed: a judgment of no stream");
 	} else if (seq == s->last + 1) {
-		show(w, s, doc, bus_data(m, 1), bus_size(m, 1));
+		rc = show(w, s, doc, bus_data(m, 1), bus_size(m, 1), e);
 	} else if (seq > s->last || io_json_find_u64(data, "last", 0) > s->last) {
 		rc = replay(w, s, e);
 		if (rc == AS_EUNAVAIL) { /* the daemon went away; its next tick tells again */
@@ -179,7 +171,8 @@ static int replay_all(struct watch *w, struct as_err *e)
 	int rc = AS_OK;
 
 	if (w->o->stream != NULL) {
-		return replay(w, find(w, w->o->stream), e);
+		rc = replay(w, find(w, w->o->stream), e);
+		return cmd_link_why(&w->link, w->o->stream, rc, e);
 	}
 	for (size_t i = 0; i < io_json_len(streams); i++) {
 		const char *name = io_json_str(io_json_at(streams, i));
@@ -195,7 +188,7 @@ out:
 
 static int watch(const struct options *o, struct as_err *e)
 {
-	struct watch w = { .o = o, .colour = isatty(STDOUT_FILENO) == 1 };
+	struct watch w = { .o = o };
 	struct bus_msg m = { 0 };
 	int rc;
 

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/assay/link.h"
 
+#include "tools/assay/print.h"
+
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 static void forget(struct cmd_link *l)
 {
@@ -63,4 +68,42 @@ int cmd_link_next(struct cmd_link *l, int wait_ms, struct as_err *e)
 void cmd_link_body(const struct cmd_link *l, struct as_buf *out)
 {
 	as_buf_put(out, bus_data(&l->msg, 2), bus_size(&l->msg, 2));
+}
+
+int cmd_link_why(const struct cmd_link *l, const char *stream, int rc, struct as_err *e)
+{
+	const struct json_t *streams = io_json_find(l->hello.doc, "streams");
+	struct as_buf known = { 0 };
+
+	if (rc != AS_EPROTO) {
+		return rc;
+	}
+	for (size_t i = 0; i < io_json_len(streams); i++) {
+		const char *name = io_json_str(io_json_at(streams, i));
+
+		if (name != NULL && strcmp(name, stream) == 0) {
+			as_buf_free(&known);
+			return rc;
+		}
+		as_buf_printf(&known, "%s%s", i > 0 ? ", " : "", name ? name : "?");
+	}
+	rc = as_fail(e, AS_ENOINPUT, "no stream \"%.64s\" at %s, which has: %s", stream,
+		     l->endpoint, known.data ? known.data : "none");
+	as_buf_free(&known);
+	return rc;
+}
+
+int cmd_link_print(const struct json_t *doc, const void *body, size_t n, bool json,
+		   struct as_err *e)
+{
+	if (json) {
+		(void)fwrite(body, 1, n, stdout);
+		(void)putchar('\n');
+	} else {
+		cmd_print_judgment(stdout, doc, isatty(STDOUT_FILENO) == 1);
+	}
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		return as_fail(e, AS_EIO, "standard output: %s", strerror(errno));
+	}
+	return AS_OK;
 }

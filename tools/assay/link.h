@@ -32,5 +32,12 @@ int cmd_link_ask(struct cmd_link *l, const char *verb, const struct as_buf *json
 int cmd_link_next(struct cmd_link *l, int wait_ms, struct as_err *e) AS_CHECKED;
 /* The answer's frame 2, as it came. */
 void cmd_link_body(const struct cmd_link *l, struct as_buf *out);
+/* Why a request about a stream failed: AS_ENOINPUT where HELLO did not name the stream, else rc. */
+int cmd_link_why(const struct cmd_link *l, const char *stream, int rc, struct as_err *e);
+
+/* A judgment on standard output: the answer's or feed's bytes as they came, or as a person reads
+ * them. AS_EIO where nobody reads on (SIGPIPE is ignored). */
+int cmd_link_print(const struct json_t *doc, const void *body, size_t n, bool json,
+		   struct as_err *e) AS_CHECKED;
 
 #endif

@@ -3,12 +3,10 @@
 
 #include "core/base/clock.h"
 #include "core/io/digest.h"
-#include "tools/assay/print.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const int64_t MS = 1000000; /* ns */
 
@@ -144,25 +142,22 @@ static int nothing_heard(struct cmd_outbox *o, struct as_err *e)
 	return ask_waiting(o, e);
 }
 
-static void take_judgment(struct cmd_outbox *o)
+static int take_judgment(struct cmd_outbox *o, struct as_err *e)
 {
 	const struct json_t *doc = o->link->answer.doc;
 	const char *id = io_json_find_str(doc, "subject", "");
 	const char *kind = io_json_find_str(io_json_find(doc, "data"), "kind", "");
 	struct as_buf body = { 0 };
+	int rc;
 
 	if (as_map_remove(&o->waiting, id) == NULL) {
-		return; /* said twice: asked for again after a silence */
+		return AS_OK; /* said twice: asked for again after a silence */
 	}
 	o->rejected += strcmp(kind, "rejected") == 0;
-	if (o->json) {
-		cmd_link_body(o->link, &body);
-		puts(body.data);
-		as_buf_free(&body);
-	} else {
-		cmd_print_judgment(stdout, doc, isatty(STDOUT_FILENO) == 1);
-	}
-	(void)fflush(stdout);
+	cmd_link_body(o->link, &body);
+	rc = cmd_link_print(doc, body.data, body.len, o->json, e);
+	as_buf_free(&body);
+	return rc;
 }
 
 /* The daemon's answer to the submission pending[i]. */
@@ -210,8 +205,7 @@ static int step(struct cmd_outbox *o, struct as_err *e)
 	TRY(rc);
 	o->heard_ns = as_mono_ns();
 	if (strcmp(a->verb, "JUDGMENT") == 0) {
-		take_judgment(o);
-		return AS_OK;
+		return take_judgment(o, e);
 	}
 	i = find(o, io_json_find_str(a->doc, "case", ""));
 	if (i < o->n && strcmp(a->verb, "PENDING") != 0 && strcmp(a->verb, "UNKNOWN") != 0) {
