@@ -8,9 +8,12 @@
 #include "core/nn/embed.h"
 #include "encoders/kind.h"
 
+#include <assert.h>
+
 /* Rows that n > 0 tokens become. */
 static inline size_t enc_chunk_rows(size_t n)
 {
+	assert(n > 0);
 	return n < ENC_ROWS_MAX ? n : ENC_ROWS_MAX;
 }
 

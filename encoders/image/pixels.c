@@ -45,9 +45,15 @@ int enc_pixels_init(struct as_err *e)
 static int fail_vips(struct as_err *e, const char *what)
 {
 	char *said = vips_error_buffer_copy();
+	size_t n = strlen(said);
 
+	while (n > 0 && (unsigned char)said[n - 1] <= ' ') {
+		said[--n] = '\0';
+	}
 	for (char *s = said; *s != '\0'; s++) {
-		*s = (unsigned char)*s < ' ' ? (s[1] == '\0' ? '\0' : ';') : *s;
+		if ((unsigned char)*s < ' ') {
+			*s = ';';
+		}
 	}
 	(void)as_fail(e, AS_EFORMAT, "%s: %s", what, *said != '\0' ? said : "damaged");
 	g_free(said);
@@ -173,9 +179,9 @@ static int render(const struct enc_pixels *px, const struct enc_picture *want, c
 	/* thumbnail_buffer takes a fail_on and does not pass it on:
 	 * github.com/libvips/libvips/issues/5195
 	 * All of it is made, so that damage beside the square is seen too. */
-	if (vips_thumbnail_buffer((void *)(uintptr_t)data, size, &at, (int)px->wide, "height",
-				  (int)px->high, "size", VIPS_SIZE_FORCE, "option_string",
-				  "[fail_on=error]", NULL) != 0 ||
+	if (vips_thumbnail_buffer((void *)data, size, &at, (int)px->wide, "height", (int)px->high,
+				  "size", VIPS_SIZE_FORCE, "option_string", "[fail_on=error]",
+				  NULL) != 0 ||
 	    step(in_memory(at, &next), &at, &next) != 0 ||
 	    step(vips_extract_area(at, &next, x, y, w, h, NULL), &at, &next) != 0 ||
 	    (vips_image_hasalpha(at) && step(vips_flatten(at, &next, NULL), &at, &next) != 0) ||

@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An unknown column's number x is read as sign(x) log(1 + |x|), between -LOG_MAX and LOG_MAX. */
+/* An unknown column's number x is read as sign(x) log(1 + |x|), between -LOG_MAX and
+ * LOG_MAX. */
 static const float LOG_MAX = 12.0F;
 /* The encoding of a value beyond the training range goes on in a straight line, so far. */
 static const double BEYOND = 1.0;
@@ -139,7 +140,9 @@ static int put_token(struct reader *r, size_t i, const char **limit, struct as_e
 	const struct cell *cell = &r->cell[i];
 	const struct enc_column *c = enc_table_stats_find(r->stats, r->part, cell->column);
 	struct enc_cells *out = r->out;
+	const bool may_number = c == NULL || c->cell == IO_NUMBER;
 	uint32_t *name = &out->name[i * out->names];
+	const bool absent = io_task_missing(r->stats->task, cell->value);
 	double x;
 
 	*name = c != NULL ? (uint32_t)enc_table_stats_number(r->stats, r->part, c)
@@ -148,11 +151,9 @@ static int put_token(struct reader *r, size_t i, const char **limit, struct as_e
 	if (out->names > 1) {
 		name[1] = hash_name(r, cell->label, 1);
 	}
-	if (io_task_missing(r->stats->task, cell->value)) {
-		*name = out->missing[i];
-	} else if ((c == NULL || c->cell == IO_NUMBER) && io_cell_number(cell->value, &x)) {
+	if (!absent && may_number && io_cell_number(cell->value, &x)) {
 		put_number(r, i, c, x);
-	} else if (c != NULL && c->cell == IO_NUMBER) {
+	} else if (absent || (c != NULL && may_number)) {
 		*name = out->missing[i];
 	} else if (put_words(r, i, cell, e) != AS_OK) {
 		*limit = "text_words";
@@ -161,8 +162,8 @@ static int put_token(struct reader *r, size_t i, const char **limit, struct as_e
 	return AS_OK;
 }
 
-/* The columns of a record that training knows and the part does not give are absent cells, so that
- * leaving a column out and leaving its cell empty are the same. */
+/* The columns of a record that training knows and the part does not give are absent cells,
+ * so that leaving a column out and leaving its cell empty are the same. */
 static void add_absent(struct reader *r, const struct enc_sheet *sheet)
 {
 	const size_t n = r->stats->part[r->part].n;
@@ -173,14 +174,14 @@ static void add_absent(struct reader *r, const struct enc_sheet *sheet)
 		    enc_table_stats_find(r->stats, r->part, enc_sheet_name(sheet, col));
 
 		if (c != NULL) {
-			seen[c - r->stats->part[r->part].column] = true;
+			seen[c->index] = true;
 		}
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (!seen[i]) {
 			r->cell[r->n] = (struct cell){
 				.col = (uint32_t)r->n,
-				.column = r->stats->part[r->part].column[i].name,
+				.column = r->stats->part[r->part].column[i]->name,
 				.label = "",
 				.value = "",
 			};

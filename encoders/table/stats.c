@@ -11,20 +11,22 @@
 
 enum { SEED = 1 };
 
-size_t enc_table_stats_put(struct enc_table_stats *s, size_t part, const char *name,
-			   enum io_cell cell)
+struct enc_column *enc_table_stats_put(struct enc_table_stats *s, size_t part, const char *name,
+				       enum io_cell cell)
 {
 	const size_t i = s->part[part].n;
+	struct enc_column *c;
 
 	if (i == s->part[part].cap) {
 		s->part[part].cap = i > 0 ? 2 * i : 16;
-		s->part[part].column = as_realloc(s->part[part].column, s->part[part].cap,
-						  sizeof *s->part[part].column);
+		s->part[part].column =
+		    as_realloc(s->part[part].column, s->part[part].cap, sizeof(void *));
 	}
-	s->part[part].column[i] = (struct enc_column){ .name = as_strdup(name), .cell = cell };
-	s->part[part].n++;
-	as_map_put(&s->part[part].index, name, (void *)(uintptr_t)(i + 1));
-	return i;
+	c = as_calloc(1, sizeof *c);
+	*c = (struct enc_column){ .name = as_strdup(name), .index = i, .cell = cell };
+	s->part[part].column[s->part[part].n++] = c;
+	as_map_put(&s->part[part].index, name, c);
+	return c;
 }
 
 void enc_table_stats_init(struct enc_table_stats *s, const struct io_task *task)
@@ -44,9 +46,10 @@ void enc_table_stats_free(struct enc_table_stats *s)
 {
 	for (size_t i = 0; i < IO_PARTS_MAX; i++) {
 		for (size_t c = 0; c < s->part[i].n; c++) {
-			free(s->part[i].column[c].name);
-			free(s->part[i].column[c].edge);
-			free(s->part[i].column[c].sample);
+			free(s->part[i].column[c]->name);
+			free(s->part[i].column[c]->edge);
+			free(s->part[i].column[c]->sample);
+			free(s->part[i].column[c]);
 		}
 		free(s->part[i].column);
 		as_map_free(&s->part[i].index);
@@ -102,16 +105,17 @@ int enc_table_stats_add(struct enc_table_stats *s, const struct assay_item *item
 	TRY(enc_sheet_read(&sheet, s->task, item, &limit, e));
 	for (size_t col = sheet.named ? 1 : 0; col < sheet.cols; col++) {
 		const char *name = enc_sheet_name(&sheet, col);
-		size_t i = (uintptr_t)as_map_find(&s->part[sheet.part].index, name);
+		struct enc_column *c = as_map_find(&s->part[sheet.part].index, name);
 
-		if (i == 0 && (io_part_is_record(&s->task->part[sheet.part]) ||
-			       s->part[sheet.part].n == ENC_SHEET_COLUMNS_MAX)) {
+		if (c == NULL && (io_part_is_record(&s->task->part[sheet.part]) ||
+				  s->part[sheet.part].n == ENC_SHEET_COLUMNS_MAX)) {
 			continue;
 		}
-		i = i > 0 ? i - 1 : enc_table_stats_put(s, sheet.part, name, IO_AUTO);
+		if (c == NULL) {
+			c = enc_table_stats_put(s, sheet.part, name, IO_AUTO);
+		}
 		for (size_t row = 0; row < sheet.rows; row++) {
-			add_cell(s, &s->part[sheet.part].column[i],
-				 enc_sheet_cell(&sheet, row, col));
+			add_cell(s, c, enc_sheet_cell(&sheet, row, col));
 		}
 	}
 out:
@@ -163,7 +167,7 @@ void enc_table_stats_finish(struct enc_table_stats *s)
 {
 	for (size_t i = 0; i < s->task->parts; i++) {
 		for (size_t k = 0; k < s->part[i].n; k++) {
-			struct enc_column *c = &s->part[i].column[k];
+			struct enc_column *c = s->part[i].column[k];
 
 			if (c->cell == IO_AUTO) {
 				c->cell = io_column_type(c->present, c->numbers);
@@ -185,9 +189,7 @@ void enc_table_stats_finish(struct enc_table_stats *s)
 const struct enc_column *enc_table_stats_find(const struct enc_table_stats *s, size_t part,
 					      const char *name)
 {
-	const size_t i = (uintptr_t)as_map_find(&s->part[part].index, name);
-
-	return i > 0 ? &s->part[part].column[i - 1] : NULL;
+	return as_map_find(&s->part[part].index, name);
 }
 
 size_t enc_table_stats_number(const struct enc_table_stats *s, size_t part,
@@ -198,7 +200,7 @@ size_t enc_table_stats_number(const struct enc_table_stats *s, size_t part,
 	for (size_t i = 0; i < part; i++) {
 		first += s->part[i].n;
 	}
-	return first + (size_t)(c - s->part[part].column);
+	return first + c->index;
 }
 
 size_t enc_table_stats_columns(const struct enc_table_stats *s)

@@ -24,6 +24,7 @@ enum {
 
 struct enc_column {
 	char *name;
+	size_t index;      /* in its part */
 	enum io_cell cell; /* IO_AUTO until finish where the task does not say */
 	size_t present, absent, odd;
 	double min, max, mean, sd; /* of the numbers */
@@ -39,9 +40,9 @@ struct enc_column {
 struct enc_table_stats {
 	const struct io_task *task; /* borrowed */
 	struct {
-		struct enc_column *column; /* [n] */
+		struct enc_column **column; /* [n] */
 		size_t n, cap;
-		struct as_map index; /* name -> (void *)(column + 1) */
+		struct as_map index; /* name -> column */
 	} part[IO_PARTS_MAX];        /* as in the task; n is 0 for what is no table */
 	struct as_rng rng;           /* which values are sampled */
 };
@@ -64,15 +65,15 @@ void enc_table_stats_write(const struct enc_table_stats *s, struct io_jw *w, con
 int enc_table_stats_parse(struct enc_table_stats *s, const struct io_task *task,
 			  const struct json_t *doc, struct as_err *e) AS_CHECKED;
 
-/* Adds an unfilled column to a part and returns its index there. */
-size_t enc_table_stats_put(struct enc_table_stats *s, size_t part, const char *name,
-			   enum io_cell cell);
+/* Adds an unfilled column to a part. */
+struct enc_column *enc_table_stats_put(struct enc_table_stats *s, size_t part, const char *name,
+				       enum io_cell cell);
 /* NULL: unknown. */
 const struct enc_column *enc_table_stats_find(const struct enc_table_stats *s, size_t part,
 					      const char *name);
 /* Columns of all parts. */
 size_t enc_table_stats_columns(const struct enc_table_stats *s);
-/* The column's number among all parts' columns. */
+/* The number of a part's column among all parts' columns. */
 size_t enc_table_stats_number(const struct enc_table_stats *s, size_t part,
 			      const struct enc_column *c);
 

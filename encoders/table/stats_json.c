@@ -37,7 +37,7 @@ void enc_table_stats_write(const struct enc_table_stats *s, struct io_jw *w, con
 		}
 		io_jw_arr(w, s->task->part[i].name);
 		for (size_t c = 0; c < s->part[i].n; c++) {
-			write_column(&s->part[i].column[c], w);
+			write_column(s->part[i].column[c], w);
 		}
 		io_jw_end_arr(w);
 	}
@@ -72,7 +72,6 @@ static int parse_column(struct enc_table_stats *s, size_t part, const struct jso
 	enum io_cell cell = IO_WORDS;
 	const char *name;
 	const char *type;
-	size_t at;
 	int rc;
 
 	TRY(io_json_get_str(doc, "name", &name, e));
@@ -85,8 +84,7 @@ static int parse_column(struct enc_table_stats *s, size_t part, const struct jso
 	if (enc_table_stats_find(s, part, name) != NULL) {
 		return as_fail(e, AS_EFORMAT, "column \"%s\" comes twice", name);
 	}
-	at = enc_table_stats_put(s, part, name, cell);
-	c = &s->part[part].column[at];
+	c = enc_table_stats_put(s, part, name, cell);
 	c->present = io_json_find_u64(doc, "present", 0);
 	c->absent = io_json_find_u64(doc, "absent", 0);
 	if (cell == IO_NUMBER) {

@@ -306,8 +306,7 @@ Test(image_pixels, other_formats_are_refused)
 {
 	static const char *const other[] = {
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"9\" height=\"9\"/>",
-		"<?xml version=\"1.0\"?><svg xmlns=\"http://www.w3.org/2000/svg\" width=\"9\" "
-		"height=\"9\"></svg>",
+		"<?xml version=\"1.0\"?><svg width=\"9\" height=\"9\"></svg>",
 		"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF",
 		"P2\n2 2\n255\n0 1 2 3\n",
 		"1,2,3\n4,5,6\n",

@@ -9,7 +9,7 @@
 	"target = label\n"                    \
 	"kind = class\n"                      \
 	"labels = no, yes\n"                  \
-	"missing = not available\n"           \
+	"missing = not available, 999\n"      \
 	"[part.findings]\n"                   \
 	"modality = table\n"                  \
 	"columns = age:number, shape, halo\n" \
@@ -182,11 +182,11 @@ Test(table_kind, more_cells_are_64_runs)
 Test(table_kind, what_is_no_number_in_a_column_of_numbers_is_absent)
 {
 	const struct assay_item absent = record("age,shape,halo\n,oval,no\n");
-	static const char *const odd[] = { "age,shape,halo\nold,oval,no\n",
-					   "age,shape,halo\nnan,oval,no\n",
-					   "age,shape,halo\ninf,oval,no\n",
-					   "age,shape,halo\nNot Available,oval,no\n",
-					   "age,shape,halo\n1e999,oval,no\n" };
+	static const char *const odd[] = {
+		"age,shape,halo\nold,oval,no\n", "age,shape,halo\nnan,oval,no\n",
+		"age,shape,halo\ninf,oval,no\n", "age,shape,halo\nNot Available,oval,no\n",
+		"age,shape,halo\n999,oval,no\n", "age,shape,halo\n1e999,oval,no\n"
+	};
 	struct kit k;
 
 	open_kit(&k);
