@@ -98,15 +98,25 @@ out:
 	return rc;
 }
 
-/* What reads signals must be there before threads and workers inherit who blocks them. */
+/* Threads that a library made before main (OpenBLAS does) block nothing: a signal that one of them
+ * is given goes on to the first thread, which has the process's number and reads it. */
+static void pass_on(int sig)
+{
+	(void)tgkill(getpid(), getpid(), sig);
+}
+
+/* Signals are blocked and read in the loop. */
 static int watch_signals(struct dm_daemon *d, struct as_err *e)
 {
+	const struct sigaction pass = { .sa_handler = pass_on };
+	const int caught[] = { SIGTERM, SIGINT, SIGHUP };
 	sigset_t set;
 
 	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGINT);
-	(void)sigaddset(&set, SIGHUP);
+	for (size_t i = 0; i < sizeof caught / sizeof *caught; i++) {
+		(void)sigaddset(&set, caught[i]);
+		(void)sigaction(caught[i], &pass, NULL);
+	}
 	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
 		return as_fail(e, AS_EIO, "signals: %s", strerror(errno));
 	}
@@ -193,8 +203,14 @@ int dm_start(struct dm_daemon *d, struct as_err *e)
 	TRY(dm_journal_start(&d->journal, d->bus, d->config.daemon.state, e));
 	TRY(bind_sockets(d, e));
 	TRY(dm_fuse_start(&d->fuse, d->bus, d->config.daemon.threads, e));
-	TRY(dm_streams_apply(d, &d->config, e));
-	TRY(dm_children_apply(d, &d->config, e));
+	rc = dm_streams_apply(d, &d->config, e);
+	if (rc == AS_OK) {
+		rc = dm_children_apply(d, &d->config, e);
+	}
+	if (rc != AS_OK) {
+		rc = as_wrap(e, "%s", d->config.path);
+		goto out;
+	}
 	as_log(&d->log, AS_INFO, "START", "version=%s pid=%d journal=%s epoch=%" PRIu64 " state=%s",
 	       ASSAY_VERSION, (int)getpid(), d->journal.name, d->journal.epoch,
 	       d->config.daemon.state);

@@ -31,15 +31,23 @@ static void write_model(const struct dm_model *m, struct io_jw *w)
 	io_jw_end_obj(w);
 }
 
+static void write_duration(const char *key, double ms, struct io_jw *w)
+{
+	char text[32];
+
+	(void)snprintf(text, sizeof text, "%.3f", ms);
+	io_jw_raw(w, key, text);
+}
+
 static void write_ms(const struct fu_case *c, double fuse, struct io_jw *w)
 {
 	const struct fu_times t = fu_case_times(c);
 
 	io_jw_obj(w, "ms");
-	io_jw_float(w, "queue", (float)t.queue);
-	io_jw_float(w, "decode", (float)t.decode);
-	io_jw_float(w, "encode", (float)t.encode);
-	io_jw_float(w, "fuse", (float)fuse);
+	write_duration("queue", t.queue, w);
+	write_duration("decode", t.decode, w);
+	write_duration("encode", t.encode, w);
+	write_duration("fuse", fuse, w);
 	io_jw_end_obj(w);
 }
 

@@ -3,6 +3,7 @@
 #include "core/base/clock.h"
 #include "daemon/daemon.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -89,13 +90,15 @@ static void write_encoders(const struct dm_daemon *d, struct io_jw *w)
 void dm_status_write(const struct dm_daemon *d, struct as_buf *out)
 {
 	struct io_jw w = { .b = out };
+	char uptime[32];
 
+	(void)snprintf(uptime, sizeof uptime, "%.3f", (double)(as_mono_ns() - d->started) / 1e9);
 	io_jw_obj(&w, NULL);
 	io_jw_bool(&w, "ready", dm_ready(d));
 	io_jw_bool(&w, "stopping", d->stop_at != 0);
 	io_jw_str(&w, "version", ASSAY_VERSION);
 	io_jw_u64(&w, "pid", (uint64_t)getpid());
-	io_jw_num(&w, "uptime_s", (double)((as_mono_ns() - d->started) / 1000000) / 1e3);
+	io_jw_raw(&w, "uptime_s", uptime);
 	write_streams(d, &w);
 	write_encoders(d, &w);
 	io_jw_obj(&w, "endpoints");

@@ -238,7 +238,8 @@ void dm_submit_take(struct dm_daemon *d, struct bus_bytes *peer, struct bus_call
 	const char *id = io_json_find_str(c->doc, "case", "");
 	struct dm_stream *s = dm_stream_find(d, stream);
 	const bool named = is_plain(id, IO_CASE_MAX);
-	struct dm_op *op = dm_op_make(DM_OP_SUBMIT, s ? stream : "", named ? id : "");
+	struct dm_op *op =
+	    dm_op_make(DM_OP_SUBMIT, io_name_ok(stream) ? stream : "", named ? id : "");
 	struct refusal r = { 0 };
 
 	op->peer = peer;
