@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * baseline.h - what simple methods reach on the same cases: the majority, and linear models on
+ * record columns, on words, and on both. */
+#ifndef TR_BASELINE_H
+#define TR_BASELINE_H
+
+#include "train/data.h"
+#include "train/split.h"
+
+enum tr_base { TR_MAJORITY, TR_RECORD, TR_WORDS, TR_BOTH, TR_BASES };
+
+/* "majority", "record", "words", "record+words" */
+const char *tr_base_name(enum tr_base b);
+/* Whether the task has the parts that it reads. */
+bool tr_base_fits(const struct tr_data *d, enum tr_base b);
+
+/* Fits on s->train (the penalty chosen on s->stop from a small grid, the thresholds on
+ * s->calibrate) and predicts cases [n]: p [n, c], thresholds [IO_LABELS_MAX]. */
+int tr_base_predict(const struct tr_data *d, enum tr_base b, const struct tr_split *s,
+		    const size_t *cases, size_t n, float *p, float *thresholds,
+		    struct as_err *e) AS_CHECKED;
+
+#endif

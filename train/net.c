@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/net.h"
+
+#include "core/nn/loss.h"
+
+#include <string.h>
+
+int tr_net_open(struct tr_net *net, const struct io_task *task, const struct fu_source *frozen,
+		const struct json_t *statistics, uint64_t seed, struct as_err *e)
+{
+	bool part[IO_PARTS_MAX] = { false };
+	size_t dim[IO_PARTS_MAX] = { 0 };
+	struct as_rng rng;
+	int rc;
+
+	*net = (struct tr_net){ .task = task };
+	for (size_t m = 0; m < task->parts; m++) {
+		part[m] = frozen[m].frozen;
+		dim[m] = frozen[m].frozen ? frozen[m].dim : 0;
+	}
+	TRY(tr_encoders_open(&net->enc, &net->ps, task, part, statistics, e));
+	fu_model_init(&net->fuse, &net->ps, task, dim);
+	as_rng_seed(&rng, seed, 0);
+	nn_params_start(&net->ps, &rng);
+out:
+	return rc;
+}
+
+void tr_net_close(struct tr_net *net)
+{
+	tr_encoders_close(&net->enc);
+	nn_params_free(&net->ps);
+	*net = (struct tr_net){ 0 };
+}
+
+/* Columns of a part's rows as the fusion takes them. */
+static size_t dim_of(const struct tr_net *net, size_t part)
+{
+	return net->fuse.dim[part];
+}
+
+static void encode_page(const struct tr_net *net, const struct nn_step *s,
+			const struct tr_inputs *in, struct tr_pass *p, size_t part, size_t page,
+			size_t *rows)
+{
+	const size_t at = p->first[part] + page;
+	const struct tr_page *from = &p->c->page[at];
+	const int k = net->enc.of[part];
+
+	if (k == TR_FROZEN) {
+		*rows = from->frozen.rows;
+		p->page_rows[part][page] = from->frozen.v;
+		p->act[part][page] = NULL;
+		return;
+	}
+	const struct enc_input *input = in->of[p->c->first + at];
+
+	*rows = input->rows;
+	p->page_rows[part][page] = as_alloc(s->mem, *rows * dim_of(net, part), sizeof(float));
+	net->enc.kind[k]->fwd(net->enc.enc[k], s, input, p->page_rows[part][page],
+			      &p->act[part][page]);
+}
+
+void tr_net_encode(const struct tr_net *net, const struct nn_step *s, const struct tr_inputs *in,
+		   const struct tr_case *c, uint32_t mask, struct tr_pass *p)
+{
+	*p = (struct tr_pass){ .c = c, .parts = c->parts & mask };
+	for (size_t i = c->pages; i > 0; i--) {
+		p->first[c->page[i - 1].part] = i - 1;
+		p->pages[c->page[i - 1].part]++;
+	}
+	for (size_t m = 0; m < net->task->parts; m++) {
+		size_t rows[IO_PAGES_MAX];
+		float *v;
+
+		if ((p->parts >> m & 1U) == 0) {
+			continue;
+		}
+		for (size_t i = 0; i < p->pages[m]; i++) {
+			encode_page(net, s, in, p, m, i, &rows[i]);
+		}
+		fu_merge_plan(&p->merge[m], rows, p->pages[m]);
+		v = as_alloc(s->mem, p->merge[m].rows * dim_of(net, m), sizeof *v);
+		fu_merge_fwd(&p->merge[m], (const float *const *)p->page_rows[m], v,
+			     dim_of(net, m));
+		p->rows[m] = (struct fu_rows){ p->merge[m].rows, v };
+	}
+}
+
+void tr_net_fuse(const struct tr_net *net, const struct nn_step *s, uint32_t mask,
+		 struct tr_pass *p)
+{
+	struct fu_rows rows[IO_PARTS_MAX] = { { 0 } };
+
+	for (size_t m = 0; m < net->task->parts; m++) {
+		if ((mask >> m & 1U) != 0) {
+			rows[m] = p->rows[m];
+		}
+	}
+	fu_model_fwd(&net->fuse, s, rows, &p->fuse);
+}
+
+void tr_slopes_init(struct tr_slopes *g, const struct tr_net *net, const struct nn_step *s,
+		    const struct tr_pass *p)
+{
+	*g = (struct tr_slopes){ .logits = as_zalloc(s->mem, net->fuse.c, sizeof(float)) };
+	for (size_t m = 0; m < net->task->parts; m++) {
+		if (p->fuse.present[m]) {
+			g->late[m] = as_zalloc(s->mem, net->fuse.c, sizeof(float));
+			g->z[m] = as_zalloc(s->mem, net->fuse.d, sizeof(float));
+		}
+	}
+}
+
+static void encoders_bwd(const struct tr_net *net, const struct nn_step *s,
+			 const struct tr_inputs *in, struct tr_pass *p, size_t part,
+			 const float *drows)
+{
+	const int k = net->enc.of[part];
+	float *dpage[IO_PAGES_MAX];
+
+	for (size_t i = 0; i < p->pages[part]; i++) {
+		const struct enc_input *input = in->of[p->c->first + p->first[part] + i];
+
+		dpage[i] = as_zalloc(s->mem, input->rows * dim_of(net, part), sizeof(float));
+	}
+	fu_merge_bwd(&p->merge[part], drows, dpage, dim_of(net, part));
+	for (size_t i = 0; i < p->pages[part]; i++) {
+		const struct enc_input *input = in->of[p->c->first + p->first[part] + i];
+
+		net->enc.kind[k]->bwd(net->enc.enc[k], s, input, dpage[i], p->act[part][i]);
+	}
+}
+
+void tr_net_bwd(const struct tr_net *net, const struct nn_step *s, const struct tr_inputs *in,
+		struct tr_pass *p, const struct tr_slopes *g)
+{
+	float *drows[IO_PARTS_MAX] = { NULL };
+
+	for (size_t m = 0; m < net->task->parts; m++) {
+		if (p->fuse.present[m] && net->enc.of[m] != TR_FROZEN) {
+			drows[m] =
+			    as_zalloc(s->mem, p->rows[m].rows * dim_of(net, m), sizeof(float));
+		}
+	}
+	fu_model_bwd(&net->fuse, s, p->rows, &p->fuse, g->logits, (float *const *)g->late,
+		     (float *const *)g->z, drows);
+	for (size_t m = 0; m < net->task->parts; m++) {
+		if (drows[m] != NULL) {
+			encoders_bwd(net, s, in, p, m, drows[m]);
+		}
+	}
+}
+
+static double loss_of(const struct tr_net *net, const float *logits, const struct tr_target *t,
+		      float *d, double weight)
+{
+	switch (net->task->kind) {
+	case IO_CLASS:
+		return nn_loss_class(logits, t->label, d, net->fuse.c, weight);
+	case IO_MULTI:
+		return nn_loss_multi(logits, t->label, d, net->fuse.c, weight);
+	case IO_VALUE:
+		break;
+	}
+	return nn_loss_value(logits, t->value, d, weight);
+}
+
+double tr_net_loss(const struct tr_net *net, const struct tr_pass *p, const struct tr_target *t,
+		   double weight, struct tr_slopes *g)
+{
+	const double part_loss = (double)net->task->hyper.part_loss;
+	double loss = loss_of(net, p->fuse.logits, t, g ? g->logits : NULL, weight);
+
+	for (size_t m = 0; g != NULL && part_loss > 0 && m < net->task->parts; m++) {
+		if (p->fuse.present[m]) {
+			loss += loss_of(net, p->fuse.late[m], t, g->late[m], weight * part_loss);
+		}
+	}
+	return loss;
+}

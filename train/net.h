@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * net.h - the whole network of a task: its encoders and the fusion in one list of weights, forward
+ * and backward for one case. */
+#ifndef TR_NET_H
+#define TR_NET_H
+
+#include "fusion/merge.h"
+#include "fusion/model.h"
+#include "train/data.h"
+
+struct tr_net {
+	const struct io_task *task; /* borrowed */
+	struct nn_params ps;
+	struct tr_encoders enc;
+	struct fu_model fuse;
+};
+
+/* frozen: which parts' features come from elsewhere, dim: their columns. Weights have their first
+ * values, drawn with the seed. Close also after a failure. */
+int tr_net_open(struct tr_net *net, const struct io_task *task, const struct fu_source *frozen,
+		const struct json_t *statistics, uint64_t seed, struct as_err *e) AS_CHECKED;
+void tr_net_close(struct tr_net *net);
+
+/* One case on its way through the net. All in the step's memory. */
+struct tr_pass {
+	const struct tr_case *c;
+	uint32_t parts; /* bits: those present and not hidden */
+	struct fu_rows rows[IO_PARTS_MAX];
+	struct fu_merge merge[IO_PARTS_MAX];
+	float *page_rows[IO_PARTS_MAX][IO_PAGES_MAX];
+	void *act[IO_PARTS_MAX][IO_PAGES_MAX];
+	size_t first[IO_PARTS_MAX]; /* page of the case */
+	size_t pages[IO_PARTS_MAX];
+	struct fu_act fuse;
+};
+
+/* Encodes the parts of the case that are in mask. */
+void tr_net_encode(const struct tr_net *net, const struct nn_step *s, const struct tr_inputs *in,
+		   const struct tr_case *c, uint32_t mask, struct tr_pass *p);
+/* Fuses those of the encoded parts that are in mask. */
+void tr_net_fuse(const struct tr_net *net, const struct nn_step *s, uint32_t mask,
+		 struct tr_pass *p);
+
+/* Derivatives of the loss by what tr_net_fuse gave. */
+struct tr_slopes {
+	float *logits;             /* [c] */
+	float *late[IO_PARTS_MAX]; /* [c] of present parts */
+	float *z[IO_PARTS_MAX];    /* [d] of present parts */
+};
+/* Zeroed slopes for the pass, from the step's memory. */
+void tr_slopes_init(struct tr_slopes *g, const struct tr_net *net, const struct nn_step *s,
+		    const struct tr_pass *p);
+/* Adds to s->g. The pass was made with the same step, all of whose parts were fused. */
+void tr_net_bwd(const struct tr_net *net, const struct nn_step *s, const struct tr_inputs *in,
+		struct tr_pass *p, const struct tr_slopes *g);
+
+/* What a case's target is to the loss. */
+struct tr_target {
+	const float *label; /* [c], class and multi */
+	float value;        /* standardised */
+};
+/* weight * (task loss + part_loss * sum of the parts' own losses); adds its slopes (g NULL: not
+ * wanted, and the task's loss alone). */
+double tr_net_loss(const struct tr_net *net, const struct tr_pass *p, const struct tr_target *t,
+		   double weight, struct tr_slopes *g);
+
+#endif

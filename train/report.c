@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/report.h"
+
+#include "core/io/csv.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct tr_line *add_line(struct tr_report *r)
+{
+	struct tr_line *l = &r->line[r->lines++];
+
+	l->m = as_calloc(r->runs, sizeof *l->m);
+	l->p = as_calloc(r->d->n * r->c + 1, sizeof *l->p);
+	l->label = as_calloc(r->d->n + 1, sizeof *l->label);
+	for (size_t i = 0; i < r->runs; i++) {
+		for (size_t k = 0; k < TR_METRICS; k++) {
+			l->m[i].v[k] = (double)NAN;
+		}
+	}
+	return l;
+}
+
+static void add_view(struct tr_report *r, uint32_t parts)
+{
+	const struct io_task *t = r->d->task;
+	struct tr_line *l = add_line(r);
+
+	l->pattern = tr_pattern(t->parts, parts);
+	for (size_t m = 0; m < t->parts; m++) {
+		const size_t n = strlen(l->name);
+
+		if ((parts >> m & 1U) != 0) {
+			(void)snprintf(l->name + n, sizeof l->name - n, "%s%s", n > 0 ? "+" : "",
+				       t->part[m].name);
+		}
+	}
+}
+
+void tr_report_init(struct tr_report *r, const struct tr_data *d, size_t runs, uint32_t parts,
+		    bool baselines)
+{
+	const uint32_t all = parts & tr_pattern(d->task->parts, 0);
+	const int n = __builtin_popcount(all);
+
+	*r = (struct tr_report){ .d = d,
+				 .c = d->task->kind == IO_VALUE ? 1 : d->task->labels,
+				 .runs = runs,
+				 .fold = as_calloc(d->n + 1, sizeof *r->fold) };
+	add_view(r, all);
+	(void)snprintf(r->line[0].name, TR_LINE_NAME, "all");
+	for (uint32_t m = 1; n > 1 && m <= all; m <<= 1) {
+		if ((all & m) != 0) {
+			add_view(r, m);
+		}
+	}
+	for (uint32_t m = 1; n > 2 && m <= all; m++) {
+		if ((m & all) == m && __builtin_popcount(m) == 2) {
+			add_view(r, m);
+		}
+	}
+	for (enum tr_base b = 0; baselines && b < TR_BASES; b++) {
+		if (tr_base_fits(d, b)) {
+			struct tr_line *l = add_line(r);
+
+			(void)snprintf(l->name, sizeof l->name, "%s", tr_base_name(b));
+			l->baseline = true;
+			l->base = b;
+		}
+	}
+}
+
+void tr_report_free(struct tr_report *r)
+{
+	for (size_t i = 0; i < r->lines; i++) {
+		free(r->line[i].m);
+		free(r->line[i].p);
+		free(r->line[i].label);
+	}
+	free(r->fold);
+	*r = (struct tr_report){ 0 };
+}
+
+void tr_report_put(struct tr_report *r, size_t i, size_t run, const size_t *cases, size_t n,
+		   const float *p, const float *thresholds)
+{
+	struct tr_line *l = &r->line[i];
+	struct fu_calibration c; /* holds the thresholds for fu_choose */
+	float *y = as_malloc((n * r->c + 1) * sizeof *y);
+
+	fu_calibration_defaults(&c);
+	memcpy(c.threshold, thresholds, sizeof c.threshold);
+	tr_truth(r->d, cases, n, y);
+	tr_metrics_of(
+	    r->d->task,
+	    &(struct tr_predictions){ .n = n, .c = r->c, .p = p, .y = y, .thresholds = thresholds },
+	    &l->m[run]);
+	for (size_t k = 0; k < n; k++) {
+		memcpy(l->p + cases[k] * r->c, p + k * r->c, r->c * sizeof *p);
+		if (r->d->task->kind == IO_CLASS) {
+			l->label[cases[k]] = fu_choose(r->d->task, &c, p + k * r->c);
+		}
+		r->scored += i == 0 && r->fold[cases[k]] == 0;
+		r->fold[cases[k]] = (uint32_t)run + 1;
+	}
+	free(y);
+}
+
+static void write_metrics(const struct tr_metrics *m, struct io_jw *w)
+{
+	for (enum tr_metric k = 0; k < TR_METRICS; k++) {
+		if (!isnan(m->v[k])) {
+			io_jw_num(w, tr_metric_name(k), m->v[k]);
+		}
+	}
+}
+
+static void write_line(const struct tr_report *r, size_t i, const char *key, struct io_jw *w)
+{
+	const struct tr_line *l = &r->line[i];
+	struct tr_metrics mean;
+	struct tr_metrics sd;
+
+	tr_metrics_mean(l->m, r->runs, &mean, &sd);
+	io_jw_obj(w, key);
+	write_metrics(&mean, w);
+	if (r->runs > 1) {
+		io_jw_obj(w, "sd");
+		write_metrics(&sd, w);
+		io_jw_end_obj(w);
+		io_jw_arr(w, "folds");
+		for (size_t k = 0; k < r->runs; k++) {
+			io_jw_obj(w, NULL);
+			write_metrics(&l->m[k], w);
+			io_jw_end_obj(w);
+		}
+		io_jw_end_arr(w);
+	}
+	io_jw_end_obj(w);
+}
+
+void tr_report_write(const struct tr_report *r, struct io_jw *w)
+{
+	io_jw_str(w, "task", r->d->task->name);
+	io_jw_u64(w, "cases", r->scored);
+	write_line(r, 0, "metrics", w);
+	for (int baseline = 0; baseline < 2; baseline++) {
+		io_jw_obj(w, baseline ? "baselines" : "parts");
+		for (size_t i = 1; i < r->lines; i++) {
+			if (r->line[i].baseline == baseline) {
+				write_line(r, i, r->line[i].name, w);
+			}
+		}
+		io_jw_end_obj(w);
+	}
+}
+
+/* Whether any line has the metric. */
+static bool has(const struct tr_report *r, enum tr_metric k)
+{
+	for (size_t i = 0; i < r->lines; i++) {
+		for (size_t f = 0; f < r->runs; f++) {
+			if (!isnan(r->line[i].m[f].v[k])) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+static void text_number(struct as_buf *out, double v)
+{
+	if (isnan(v)) {
+		as_buf_printf(out, " %12s", "-");
+	} else {
+		as_buf_printf(out, " %12.3f", v);
+	}
+}
+
+/* Every fold of the metrics of all parts. */
+static void text_folds(const struct tr_report *r, struct as_buf *out)
+{
+	for (size_t f = 0; r->runs > 1 && f < r->runs; f++) {
+		as_buf_printf(out, "fold %-17zu", f + 1);
+		for (enum tr_metric k = 0; k < TR_METRICS; k++) {
+			if (has(r, k)) {
+				text_number(out, r->line[0].m[f].v[k]);
+			}
+		}
+		as_buf_puts(out, "\n");
+	}
+}
+
+static void text_line(const struct tr_report *r, size_t i, struct as_buf *out)
+{
+	struct tr_metrics mean;
+	struct tr_metrics sd;
+
+	tr_metrics_mean(r->line[i].m, r->runs, &mean, &sd);
+	as_buf_printf(out, "%-22s", r->line[i].name);
+	for (enum tr_metric k = 0; k < TR_METRICS; k++) {
+		if (!has(r, k)) {
+			continue;
+		}
+		if (isnan(mean.v[k]) || isnan(sd.v[k])) {
+			text_number(out, mean.v[k]);
+		} else {
+			as_buf_printf(out, " %6.3f±%.3f", mean.v[k], sd.v[k]);
+		}
+	}
+	as_buf_puts(out, "\n");
+}
+
+void tr_report_text(const struct tr_report *r, struct as_buf *out)
+{
+	as_buf_printf(out, "%-22s", "");
+	for (enum tr_metric k = 0; k < TR_METRICS; k++) {
+		if (has(r, k)) {
+			as_buf_printf(out, " %12s", tr_metric_name(k));
+		}
+	}
+	as_buf_puts(out, "\n");
+	text_folds(r, out);
+	for (size_t i = 0; i < r->lines; i++) {
+		if (r->line[i].baseline && !r->line[i - 1].baseline) {
+			as_buf_puts(out, "baselines\n");
+		}
+		text_line(r, i, out);
+	}
+}
+
+static void put_cell(struct as_buf *out, const char *s)
+{
+	io_csv_put(out, s, strlen(s), ',');
+}
+
+/* The labels of a case, joined by ';', or its value. */
+static void put_target(const struct tr_report *r, size_t i, struct as_buf *out)
+{
+	const struct io_task *t = r->d->task;
+	const struct tr_case *c = &r->d->v[i];
+	struct as_buf s = { 0 };
+
+	if (t->kind == IO_VALUE) {
+		as_buf_printf(out, "%.9g", c->value);
+		return;
+	}
+	as_buf_puts(&s, "");
+	for (size_t k = 0; k < t->labels; k++) {
+		if (c->label[k] > 0.5F) {
+			as_buf_printf(&s, "%s%s", s.len > 0 ? ";" : "", t->label[k]);
+		}
+	}
+	put_cell(out, s.data);
+	as_buf_free(&s);
+}
+
+void tr_report_predictions(const struct tr_report *r, struct as_buf *out)
+{
+	const struct io_task *t = r->d->task;
+
+	as_buf_puts(out, "case,fold,by,target");
+	as_buf_puts(out, t->kind == IO_CLASS ? ",label" : "");
+	as_buf_puts(out, t->kind == IO_VALUE ? ",value" : "");
+	for (size_t k = 0; k < t->labels; k++) {
+		as_buf_puts(out, ",");
+		put_cell(out, t->label[k]);
+	}
+	as_buf_puts(out, "\n");
+	for (size_t l = 0; l < r->lines; l++) {
+		for (size_t i = 0; i < r->d->n; i++) {
+			if (r->fold[i] == 0) {
+				continue;
+			}
+			put_cell(out, r->d->v[i].id);
+			as_buf_printf(out, ",%u,%s%s,", r->fold[i],
+				      r->line[l].baseline ? "baseline " : "", r->line[l].name);
+			put_target(r, i, out);
+			if (t->kind == IO_CLASS) {
+				as_buf_puts(out, ",");
+				put_cell(out, t->label[r->line[l].label[i]]);
+			}
+			for (size_t k = 0; k < r->c; k++) {
+				as_buf_printf(out, ",%.9g", (double)r->line[l].p[i * r->c + k]);
+			}
+			as_buf_puts(out, "\n");
+		}
+	}
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * report.h - the scores of a training or an evaluation: one line for all parts, each part alone,
+ * each pair, and each baseline. */
+#ifndef TR_REPORT_H
+#define TR_REPORT_H
+
+#include "core/base/buf.h"
+#include "core/io/json.h"
+#include "train/baseline.h"
+#include "train/calibrate.h"
+#include "train/metric.h"
+
+enum {
+	TR_VIEWS_MAX = 1 + IO_PARTS_MAX + IO_PARTS_MAX * (IO_PARTS_MAX - 1) / 2,
+	TR_LINE_NAME = 2 * IO_NAME_SIZE,
+};
+
+/* One way of answering, scored in every fold. */
+struct tr_line {
+	char name[TR_LINE_NAME];
+	bool baseline;
+	size_t pattern;       /* index of the parts shown (tr_pattern); not of a baseline */
+	enum tr_base base;    /* of a baseline */
+	struct tr_metrics *m; /* [runs] */
+	float *p;             /* [cases of the data, c] answers on cases that it was scored on */
+	uint32_t *label;      /* [cases] class: the label named */
+};
+
+struct tr_report {
+	const struct tr_data *d; /* borrowed */
+	size_t c;                /* labels, or 1 */
+	size_t runs;             /* folds, or 1 */
+	size_t scored;           /* cases that the scores are of */
+	uint32_t *fold;          /* [cases] the run that scored it, from 1; 0: none */
+	struct tr_line line[TR_VIEWS_MAX + TR_BASES];
+	size_t lines; /* views first, all parts at 0, then the baselines */
+};
+
+/* parts: bits of those that are shown. baselines: with lines for those that fit. */
+void tr_report_init(struct tr_report *r, const struct tr_data *d, size_t runs, uint32_t parts,
+		    bool baselines);
+void tr_report_free(struct tr_report *r);
+
+/* Takes the answers p [n, c] of line i in a run to these cases. */
+void tr_report_put(struct tr_report *r, size_t i, size_t run, const size_t *cases, size_t n,
+		   const float *p, const float *thresholds);
+
+/* Members task, cases, metrics, parts, baselines, into an open object. Scores of several runs are
+ * their mean, with members "sd" and "folds". */
+void tr_report_write(const struct tr_report *r, struct io_jw *w);
+/* The same as a table for people. */
+void tr_report_text(const struct tr_report *r, struct as_buf *out);
+/* CSV: case, fold, by (the line), target, label, and the probability of each label or the value. */
+void tr_report_predictions(const struct tr_report *r, struct as_buf *out);
+
+#endif

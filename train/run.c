@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/run.h"
+
+#include "core/base/clock.h"
+#include "core/nn/adam.h"
+#include "core/nn/loss.h"
+#include "fusion/calibration.h"
+#include "train/metric.h"
+#include "train/score.h"
+#include "train/step.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEPT = 3 };              /* checkpoints that are averaged */
+static const float CLIP = 1.0F; /* norm of a batch's gradient at most */
+
+struct checkpoint {
+	double loss; /* on the stop set; without one: minus the epoch, so that the last are kept */
+	float *v;
+};
+
+struct run {
+	struct tr_net *net;
+	const struct tr_plan *plan;
+	struct tr_outcome *out;
+	struct tr_step step;
+	struct nn_adam adam;
+	struct checkpoint kept[KEPT]; /* best first */
+	size_t kepts;
+	size_t *order; /* [trains] */
+	size_t steps;  /* done */
+	int64_t began;
+};
+
+void tr_target_scale(const struct tr_data *d, const size_t *cases, size_t n, double *mean,
+		     double *sd)
+{
+	double sum = 0;
+	double square = 0;
+
+	*mean = 0;
+	*sd = 1;
+	if (d->task->kind != IO_VALUE || n == 0) {
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		sum += d->v[cases[i]].value;
+	}
+	*mean = sum / (double)n;
+	for (size_t i = 0; i < n; i++) {
+		square += (d->v[cases[i]].value - *mean) * (d->v[cases[i]].value - *mean);
+	}
+	*sd = square > 0 ? sqrt(square / (double)n) : 1;
+}
+
+static int no_number(const struct run *r, size_t epoch, const size_t *cases, size_t n,
+		     struct as_err *e)
+{
+	const struct tr_data *d = r->plan->in->data;
+	struct as_buf names = { 0 };
+	int rc;
+
+	for (size_t i = 0; i < n && i < 5; i++) {
+		as_buf_printf(&names, "%s%.40s", i > 0 ? ", " : "", d->v[cases[i]].id);
+	}
+	rc = as_fail(
+	    e, AS_EFORMAT,
+	    "epoch %zu, batch %zu (cases %s%s): the loss is not a number; a lower rate in "
+	    "[train] may help",
+	    epoch + 1,
+	    r->steps % ((r->plan->trains + d->task->hyper.batch - 1) / d->task->hyper.batch) + 1,
+	    names.data, n > 5 ? ", ..." : "");
+	as_buf_free(&names);
+	return rc;
+}
+
+/* One pass over the training cases; the sum of their losses. */
+static int run_epoch(struct run *r, size_t epoch, double *loss, bool *stopped, struct as_err *e)
+{
+	const struct tr_plan *plan = r->plan;
+	const struct io_hyper *h = &plan->in->data->task->hyper;
+	const size_t batches = (plan->trains + h->batch - 1) / h->batch;
+	struct as_rng rng;
+
+	*loss = 0;
+	as_rng_seed(&rng, plan->seed ^ 0x6f72646572U, epoch); /* "order": a stream of its own */
+	as_rng_shuffle(&rng, r->order, plan->trains);
+	for (size_t at = 0; at < plan->trains; at += h->batch) {
+		const size_t n = plan->trains - at < h->batch ? plan->trains - at : h->batch;
+		double batch_loss;
+
+		*stopped = plan->watch->stop(plan->watch->ctx);
+		if (*stopped) {
+			return AS_OK;
+		}
+		batch_loss = tr_step_batch(&r->step, epoch, r->order + at, n);
+		if (!isfinite(batch_loss)) {
+			return no_number(r, epoch, r->order + at, n, e);
+		}
+		*loss += batch_loss * (double)n;
+		(void)nn_adam_step(&r->adam, &r->net->ps, r->step.g[0],
+				   nn_rate(h->rate, r->steps, batches * plan->schedule), h->decay,
+				   CLIP);
+		memset(r->step.g[0], 0, r->net->ps.size * sizeof **r->step.g);
+		r->steps++;
+	}
+	*loss /= (double)plan->trains;
+	return AS_OK;
+}
+
+/* Loss and metric of logits [n, c] of the stop set. */
+static void measure(const struct run *r, const float *logits, struct tr_epoch *ep)
+{
+	const struct tr_plan *plan = r->plan;
+	const struct tr_data *d = plan->in->data;
+	const size_t c = r->net->fuse.c;
+	const size_t n = plan->stops;
+	float *p = as_malloc(2 * n * c * sizeof *p);
+	float *y = p + n * c;
+	float *half = as_malloc(c * sizeof *half);
+	struct tr_metrics m;
+
+	ep->stop_loss = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct tr_case *k = &d->v[plan->stop[i]];
+		const float *x = logits + i * c;
+		const float value = (float)((k->value - plan->mean) / plan->sd);
+		double loss;
+
+		if (d->task->kind == IO_VALUE) {
+			loss = nn_loss_value(x, value, NULL, 1);
+			p[i] = x[0];
+			y[i] = value;
+		} else {
+			loss = d->task->kind == IO_CLASS ? nn_loss_class(x, k->label, NULL, c, 1)
+							 : nn_loss_multi(x, k->label, NULL, c, 1);
+			fu_calibrate(d->task, x, 1, p + i * c);
+			memcpy(y + i * c, k->label, c * sizeof *y);
+		}
+		ep->stop_loss += loss / (double)n;
+	}
+	for (size_t k = 0; k < c; k++) {
+		half[k] = 0.5F;
+	}
+	tr_metrics_of(d->task, &(struct tr_predictions){ n, c, p, y, half }, &m);
+	ep->metric = m.v[d->task->kind == IO_VALUE ? TR_R2 : TR_AUC];
+	free(half);
+	free(p);
+}
+
+static int validate(struct run *r, struct tr_epoch *ep, struct as_err *e)
+{
+	const struct tr_plan *plan = r->plan;
+	struct tr_scores s;
+	int rc;
+
+	TRY(tr_score(&s, r->net, plan->in, plan->stop, plan->stops, &plan->parts, 1, plan->pool,
+		     e));
+	measure(r, s.logits, ep);
+out:
+	tr_scores_free(&s);
+	return rc;
+}
+
+/* Keeps the weights where they are among the best; true where they are the best. */
+static bool keep(struct run *r, double loss)
+{
+	size_t at = r->kepts;
+	float *v = r->kepts == KEPT ? r->kept[KEPT - 1].v : NULL;
+
+	while (at > 0 && loss < r->kept[at - 1].loss) {
+		at--;
+	}
+	if (at == KEPT) {
+		return false;
+	}
+	if (v == NULL) {
+		v = as_malloc(r->net->ps.size * sizeof *v);
+		r->kepts++;
+	}
+	for (size_t i = r->kepts - 1; i > at; i--) {
+		r->kept[i] = r->kept[i - 1];
+	}
+	memcpy(v, r->net->ps.v, r->net->ps.size * sizeof *v);
+	r->kept[at] = (struct checkpoint){ loss, v };
+	return at == 0;
+}
+
+static void average(struct run *r)
+{
+	float *v = r->net->ps.v;
+
+	for (size_t i = 0; i < r->net->ps.size; i++) {
+		double sum = 0;
+
+		for (size_t k = 0; k < r->kepts; k++) {
+			sum += (double)r->kept[k].v[i];
+		}
+		v[i] = (float)(sum / (double)r->kepts);
+	}
+}
+
+static int run_epochs(struct run *r, struct as_err *e)
+{
+	const struct tr_plan *plan = r->plan;
+	struct tr_outcome *out = r->out;
+	int rc = AS_OK;
+
+	for (size_t epoch = 0; epoch < plan->epochs; epoch++) {
+		struct tr_epoch ep = { .epoch = epoch + 1,
+				       .epochs = plan->epochs,
+				       .stop_loss = (double)NAN,
+				       .metric = (double)NAN };
+
+		TRY(run_epoch(r, epoch, &ep.loss, &out->interrupted, e));
+		if (out->interrupted) {
+			break;
+		}
+		if (plan->stops > 0) {
+			TRY(validate(r, &ep, e));
+		}
+		ep.seconds = (double)(as_mono_ns() - r->began) * 1e-9;
+		if (keep(r, plan->stops > 0 ? ep.stop_loss : -(double)ep.epoch)) {
+			out->best = ep.epoch;
+		}
+		out->curve[out->epochs++] = ep;
+		plan->watch->epoch(plan->watch->ctx, &ep);
+		if (ep.epoch >= out->best + plan->in->data->task->hyper.patience) {
+			break;
+		}
+	}
+	if (r->kepts == 0) {
+		return as_fail(e, AS_ECLOSED, "interrupted before the first epoch was done");
+	}
+	average(r);
+out:
+	return rc;
+}
+
+int tr_run(struct tr_net *net, const struct tr_plan *plan, struct tr_outcome *out, struct as_err *e)
+{
+	struct run r = { .net = net, .plan = plan, .out = out, .began = as_mono_ns() };
+	int rc;
+
+	*out = (struct tr_outcome){ .curve = as_calloc(plan->epochs + 1, sizeof *out->curve) };
+	r.order = as_malloc((plan->trains + 1) * sizeof *r.order);
+	memcpy(r.order, plan->train, plan->trains * sizeof *r.order);
+	nn_adam_init(&r.adam, &net->ps);
+	TRY(tr_step_init(&r.step, net, plan, e));
+	TRY(run_epochs(&r, e));
+out:
+	for (size_t k = 0; k < r.kepts; k++) {
+		free(r.kept[k].v);
+	}
+	tr_step_free(&r.step);
+	nn_adam_free(&r.adam);
+	free(r.order);
+	return rc;
+}
+
+void tr_outcome_free(struct tr_outcome *out)
+{
+	free(out->curve);
+	*out = (struct tr_outcome){ 0 };
+}

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/study.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STRATA = 5 }; /* of a value's target */
+
+struct ranked {
+	double value;
+	size_t at;
+};
+
+static int by_value(const void *a, const void *b)
+{
+	const struct ranked *x = a;
+	const struct ranked *y = b;
+
+	if (x->value < y->value || x->value > y->value) {
+		return x->value < y->value ? -1 : 1;
+	}
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* A value's target in fifths of the cases. */
+static void stratify_value(struct tr_study *s)
+{
+	const size_t n = s->d->n;
+	struct ranked *v = as_malloc((n + 1) * sizeof *v);
+
+	for (size_t i = 0; i < n; i++) {
+		v[i] = (struct ranked){ s->d->v[i].value, i };
+	}
+	qsort(v, n, sizeof *v, by_value);
+	for (size_t i = 0; i < n; i++) {
+		s->stratum[v[i].at] = (uint32_t)(i * STRATA / n);
+	}
+	free(v);
+}
+
+/* class: the label. multi: the rarest label of the case; none is a stratum of its own. */
+static void stratify_labels(struct tr_study *s, const size_t *count)
+{
+	const size_t c = s->d->task->labels;
+
+	for (size_t i = 0; i < s->d->n; i++) {
+		uint32_t best = (uint32_t)c;
+
+		for (uint32_t k = 0; k < c; k++) {
+			if (s->d->v[i].label[k] > 0.5F && (best == c || count[k] < count[best])) {
+				best = k;
+			}
+		}
+		s->stratum[i] = best;
+	}
+}
+
+/* Whether there is something to learn. */
+static int check_target(const struct tr_study *s, const size_t *count, struct as_err *e)
+{
+	const struct io_task *t = s->d->task;
+	size_t labels = 0;
+	size_t last = 0;
+	double low = s->d->v[0].value;
+	double high = low;
+
+	for (size_t k = 0; k < t->labels; k++) {
+		labels += count[k] > 0;
+		last = count[k] > 0 ? k : last;
+	}
+	for (size_t i = 0; i < s->d->n; i++) {
+		low = fmin(low, s->d->v[i].value);
+		high = fmax(high, s->d->v[i].value);
+	}
+	if (t->kind == IO_CLASS && labels < 2) {
+		return as_fail(e, AS_EFORMAT,
+			       "%s: column %s: all %zu cases are %s: want two labels at least",
+			       s->d->path, t->target, s->d->n, t->label[last]);
+	}
+	if (t->kind == IO_MULTI && labels == 0) {
+		return as_fail(e, AS_EFORMAT, "%s: column %s: none of %zu cases has a label",
+			       s->d->path, t->target, s->d->n);
+	}
+	if (t->kind == IO_VALUE && !(high > low)) {
+		return as_fail(e, AS_EFORMAT, "%s: column %s: all %zu cases have the value %g",
+			       s->d->path, t->target, s->d->n, low);
+	}
+	return AS_OK;
+}
+
+static int prepare(struct tr_study *s, struct as_err *e)
+{
+	const struct tr_data *d = s->d;
+	size_t count[IO_LABELS_MAX] = { 0 };
+
+	if (d->n == 0) {
+		return as_fail(e, AS_EFORMAT,
+			       "%s: no case to train on: of %zu rows %zu have no target, %zu are "
+			       "of another split, %zu cannot be read",
+			       d->path, d->rows, d->targetless, d->elsewhere, d->bad);
+	}
+	s->group = as_malloc(d->n * sizeof *s->group);
+	s->stratum = as_malloc(d->n * sizeof *s->stratum);
+	s->fold = as_calloc(d->n, sizeof *s->fold);
+	for (size_t i = 0; i < d->n; i++) {
+		s->group[i] = d->v[i].group;
+		for (size_t k = 0; k < d->task->labels; k++) {
+			count[k] += d->v[i].label[k] > 0.5F;
+		}
+	}
+	if (d->task->kind == IO_VALUE) {
+		stratify_value(s);
+	} else {
+		stratify_labels(s, count);
+	}
+	s->units = (struct tr_units){ .n = d->n, .group = s->group, .stratum = s->stratum };
+	return check_target(s, count, e);
+}
+
+static int split(struct tr_study *s, struct as_err *e)
+{
+	const size_t folds = s->o->folds;
+	double weight[TR_FOLDS_MAX];
+
+	s->runs = folds > 0 ? folds : 1;
+	s->run = as_calloc(s->runs + 1, sizeof *s->run);
+	for (size_t k = 0; k < folds; k++) {
+		weight[k] = 1.0 / (double)folds;
+	}
+	if (folds > 0) {
+		s->groups = tr_assign(&s->units, weight, folds, s->o->seed, s->fold);
+		if (s->groups < folds) {
+			return as_fail(e, AS_EFORMAT,
+				       "%s: %zu cases in %zu groups are fewer than %zu folds",
+				       s->d->path, s->d->n, s->groups, folds);
+		}
+	}
+	for (size_t k = 0; k < s->runs; k++) {
+		struct tr_split *p = &s->run[k].split;
+
+		if (folds > 0) {
+			tr_split_fold(p, &s->units, s->fold, folds, k, s->o->seed);
+		} else {
+			tr_split_once(p, &s->units, s->o->seed);
+		}
+		if (p->trains == 0 || p->stops == 0 || p->calibrates == 0) {
+			return as_fail(e, AS_EFORMAT,
+				       "%s: %zu cases are too few: %zu would train, %zu stop, %zu "
+				       "calibrate",
+				       s->d->path, s->d->n, p->trains, p->stops, p->calibrates);
+		}
+	}
+	return AS_OK;
+}
+
+static struct tr_plan plan_of(const struct tr_study *s, const struct tr_split *p, uint32_t parts)
+{
+	return (struct tr_plan){ .train = p->train,
+				 .trains = p->trains,
+				 .stop = p->stop,
+				 .stops = p->stops,
+				 .parts = parts,
+				 .epochs = s->d->task->hyper.epochs,
+				 .schedule = s->d->task->hyper.epochs,
+				 .seed = s->o->seed,
+				 .pool = s->o->pool,
+				 .watch = s->o->watch };
+}
+
+/* The cases that a run's scores are of: those that test, or without folds those that calibrate. */
+static const size_t *scored_cases(const struct tr_study *s, size_t k, size_t *n)
+{
+	const struct tr_split *p = &s->run[k].split;
+
+	*n = s->o->folds > 0 ? p->tests : p->calibrates;
+	return s->o->folds > 0 ? p->test : p->calibrate;
+}
+
+/* Puts the answers of network t for line i into the report. */
+static void put_line(struct tr_study *s, const struct tr_trained *t, size_t i, size_t k,
+		     const struct tr_scores *scores)
+{
+	size_t n;
+	const size_t *cases = scored_cases(s, k, &n);
+	float *p = as_malloc((n * scores->c + 1) * sizeof *p);
+
+	tr_answers(&t->calibration, s->d->task, scores, s->report.line[i].pattern, p);
+	tr_report_put(&s->report, i, k, cases, n, p, t->calibration.threshold);
+	free(p);
+}
+
+/* A network of its own for the parts of line i. */
+static int retrain_line(struct tr_study *s, size_t i, size_t k, struct as_err *e)
+{
+	const struct tr_split *split = &s->run[k].split;
+	const uint32_t parts = tr_pattern(s->d->task->parts, s->report.line[i].pattern);
+	struct tr_plan plan = plan_of(s, split, parts);
+	struct tr_trained t = { 0 };
+	struct tr_scores scores = { 0 };
+	size_t n;
+	const size_t *cases = scored_cases(s, k, &n);
+	int rc;
+
+	s->o->watch->begin(s->o->watch->ctx, s->report.line[i].name, k, s->runs);
+	TRY(tr_trained_fit(&t, s->d, &plan, e));
+	s->interrupted = s->interrupted || t.outcome.interrupted;
+	TRY(tr_trained_calibrate(&t, split->calibrate, split->calibrates, s->o->pool, e));
+	TRY(tr_trained_score(&t, cases, n, s->o->pool, &scores, e));
+	put_line(s, &t, i, k, &scores);
+out:
+	tr_scores_free(&scores);
+	tr_trained_free(&t);
+	return rc;
+}
+
+static int put_baseline(struct tr_study *s, size_t i, size_t k, struct as_err *e)
+{
+	float thresholds[IO_LABELS_MAX];
+	size_t n;
+	const size_t *cases = scored_cases(s, k, &n);
+	float *p = as_malloc((n * s->report.c + 1) * sizeof *p);
+	int rc;
+
+	TRY(tr_base_predict(s->d, s->report.line[i].base, &s->run[k].split, cases, n, p, thresholds,
+			    e));
+	tr_report_put(&s->report, i, k, cases, n, p, thresholds);
+out:
+	free(p);
+	return rc;
+}
+
+/* Scores under all patterns of the cases of one run, into the pool of all. */
+static void pool(struct tr_study *s, const size_t *cases, const struct tr_scores *from)
+{
+	struct tr_scores *to = &s->pooled;
+	const size_t bytes = from->c * sizeof(float);
+
+	if (to->logits == NULL) {
+		*to = (struct tr_scores){
+			.n = s->d->n, .c = from->c, .masks = from->masks, .parts = from->parts
+		};
+		to->logits = as_calloc(to->masks * to->n * to->c, sizeof(float));
+		to->late = as_calloc(to->parts * to->n * to->c, sizeof(float));
+		to->there = as_calloc(to->n, sizeof *to->there);
+	}
+	for (size_t i = 0; i < from->n; i++) {
+		for (size_t k = 0; k < from->masks; k++) {
+			memcpy(to->logits + (k * to->n + cases[i]) * to->c,
+			       from->logits + (k * from->n + i) * from->c, bytes);
+		}
+		for (size_t m = 0; m < from->parts; m++) {
+			memcpy(to->late + (m * to->n + cases[i]) * to->c,
+			       from->late + (m * from->n + i) * from->c, bytes);
+		}
+		to->there[cases[i]] = from->there[i];
+	}
+}
+
+static int score_run(struct tr_study *s, struct tr_trained *t, size_t k, struct as_err *e)
+{
+	struct tr_scores scores = { 0 };
+	size_t n;
+	const size_t *cases = scored_cases(s, k, &n);
+	int rc;
+
+	TRY(tr_trained_score(t, cases, n, s->o->pool, &scores, e));
+	pool(s, cases, &scores);
+	for (size_t i = 0; i < s->report.lines; i++) {
+		if (s->report.line[i].baseline) {
+			TRY(put_baseline(s, i, k, e));
+		} else if (i == 0 || !s->o->retrain) {
+			put_line(s, t, i, k, &scores);
+		}
+	}
+	for (size_t i = 1; s->o->retrain && i < s->report.lines && !s->interrupted; i++) {
+		if (!s->report.line[i].baseline) {
+			TRY(retrain_line(s, i, k, e));
+		}
+	}
+out:
+	tr_scores_free(&scores);
+	return rc;
+}
+
+/* Takes over what the run came to; the network becomes the one that is kept. */
+static void take(struct tr_study *s, struct tr_trained *t, size_t k)
+{
+	s->run[k].outcome = t->outcome;
+	t->outcome = (struct tr_outcome){ 0 };
+	memcpy(s->run[k].temperature, t->temperature, sizeof t->temperature);
+	tr_trained_free(&s->kept);
+	s->kept = *t;
+	/* The inputs and the net know each other by address. */
+	s->kept.in.enc = &s->kept.net.enc;
+	*t = (struct tr_trained){ 0 };
+}
+
+static int run_one(struct tr_study *s, size_t k, struct as_err *e)
+{
+	const struct tr_split *split = &s->run[k].split;
+	struct tr_plan plan = plan_of(s, split, UINT32_MAX);
+	struct tr_trained t = { 0 };
+	int rc;
+
+	s->o->watch->begin(s->o->watch->ctx, s->o->folds > 0 ? "fold" : "training", k, s->runs);
+	TRY(tr_trained_fit(&t, s->d, &plan, e));
+	s->interrupted = t.outcome.interrupted;
+	TRY(tr_trained_calibrate(&t, split->calibrate, split->calibrates, s->o->pool, e));
+	if (!s->interrupted) {
+		TRY(score_run(s, &t, k, e));
+		s->done++;
+	}
+	take(s, &t, k);
+out:
+	tr_trained_free(&t);
+	return rc;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	const size_t x = *(const size_t *)a;
+	const size_t y = *(const size_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static size_t median_best(const struct tr_study *s)
+{
+	size_t best[TR_FOLDS_MAX];
+
+	for (size_t k = 0; k < s->runs; k++) {
+		best[k] = s->run[k].outcome.best;
+	}
+	qsort(best, s->runs, sizeof *best, ascending);
+	return (best[(s->runs - 1) / 2] + best[s->runs / 2]) / 2;
+}
+
+/* The parts' temperatures: geometric means of the folds'. */
+static void scale_whole(const struct tr_study *s, struct tr_trained *t)
+{
+	for (size_t m = 0; m < s->d->task->parts; m++) {
+		double sum = 0;
+
+		for (size_t k = 0; k < s->runs; k++) {
+			sum += log((double)s->run[k].temperature[m]);
+		}
+		t->temperature[m] = (float)exp(sum / (double)s->runs);
+	}
+	tr_set_scale(&t->net, t->temperature);
+}
+
+/* The model of all cases. It trains for the folds' median best epoch and one more, because the last
+ * three epochs are averaged as the folds' best three were. */
+static int run_whole(struct tr_study *s, struct as_err *e)
+{
+	struct tr_split all = { .train = as_malloc(s->d->n * sizeof(size_t)), .trains = s->d->n };
+	float *y = as_malloc(s->d->n * s->report.c * sizeof *y);
+	struct tr_trained t = { 0 };
+	struct tr_plan plan;
+	int rc;
+
+	for (size_t i = 0; i < s->d->n; i++) {
+		all.train[i] = i;
+	}
+	plan = plan_of(s, &all, UINT32_MAX);
+	plan.epochs = median_best(s) + 1 < plan.schedule ? median_best(s) + 1 : plan.schedule;
+	s->o->watch->begin(s->o->watch->ctx, "all cases", s->runs, s->runs);
+	TRY(tr_trained_fit(&t, s->d, &plan, e));
+	s->interrupted = t.outcome.interrupted;
+	scale_whole(s, &t);
+	tr_truth(s->d, all.train, all.trains, y);
+	tr_calibrate(&t.calibration, s->d->task, &s->pooled, y, t.mean, t.sd);
+	take(s, &t, s->runs);
+	s->whole = true;
+out:
+	tr_trained_free(&t);
+	free(all.train);
+	free(y);
+	return rc;
+}
+
+int tr_study_run(struct tr_study *s, const struct tr_data *d, const struct tr_options *o,
+		 struct as_err *e)
+{
+	int rc;
+
+	*s = (struct tr_study){ .d = d, .o = o };
+	TRY(prepare(s, e));
+	TRY(split(s, e));
+	tr_report_init(&s->report, d, s->runs, UINT32_MAX, true);
+	for (size_t k = 0; rc == AS_OK && k < s->runs && !s->interrupted; k++) {
+		rc = run_one(s, k, e);
+	}
+	if (rc == AS_OK && !s->interrupted && o->folds > 0) {
+		rc = run_whole(s, e);
+	}
+	/* Interrupted early in a later run: the last model there is stands. */
+	if (rc == AS_ECLOSED && s->kept.net.ps.v != NULL) {
+		s->interrupted = true;
+		rc = AS_OK;
+	}
+out:
+	return rc;
+}
+
+void tr_study_free(struct tr_study *s)
+{
+	for (size_t k = 0; s->run != NULL && k <= s->runs; k++) {
+		tr_split_free(&s->run[k].split);
+		tr_outcome_free(&s->run[k].outcome);
+	}
+	free(s->run);
+	free(s->fold);
+	free(s->stratum);
+	free(s->group);
+	tr_scores_free(&s->pooled);
+	tr_report_free(&s->report);
+	tr_trained_free(&s->kept);
+	*s = (struct tr_study){ 0 };
+}

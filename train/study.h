@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * study.h - a whole `assay train`: splits, trainings, scores beside baselines, and the model that
+ * is kept. */
+#ifndef TR_STUDY_H
+#define TR_STUDY_H
+
+#include "train/report.h"
+#include "train/trained.h"
+
+enum { TR_FOLDS_MIN = 3, TR_FOLDS_MAX = 100 }; /* one tests, one stops and calibrates, one trains */
+
+struct tr_options {
+	size_t folds; /* 0: one training on a part of the cases */
+	uint64_t seed;
+	bool retrain; /* train a network for each line of parts, instead of masking the others */
+	struct tr_pool *pool;
+	const struct tr_watch *watch;
+};
+
+/* How one training of the study went. */
+struct tr_run_record {
+	struct tr_split split; /* empty where all cases trained */
+	struct tr_outcome outcome;
+	float temperature[IO_PARTS_MAX]; /* of the parts' own logits */
+};
+
+struct tr_study {
+	const struct tr_data *d;    /* borrowed */
+	const struct tr_options *o; /* borrowed */
+	const char **group;         /* [n] */
+	uint32_t *stratum;          /* [n] */
+	struct tr_units units;
+	size_t groups;
+	uint32_t *fold;            /* [n] with folds */
+	size_t runs;               /* folds, or 1 */
+	struct tr_run_record *run; /* [runs + 1]: the last trained on all cases */
+	size_t done;               /* runs that are in the report */
+	struct tr_scores pooled;   /* of every case by a network that never saw it */
+	struct tr_report report;
+	struct tr_trained kept; /* the model */
+	bool whole;             /* kept was trained on all cases */
+	bool interrupted;
+};
+
+/* AS_EFORMAT: the cases do not do for training (one label, fewer groups than folds, ...).
+ * AS_ECLOSED: interrupted before there was a model. Free whatever the result. */
+int tr_study_run(struct tr_study *s, const struct tr_data *d, const struct tr_options *o,
+		 struct as_err *e) AS_CHECKED;
+void tr_study_free(struct tr_study *s);
+
+/* Writes the model that was kept, with the record of the study. */
+int tr_study_save(const struct tr_study *s, const char *path, struct as_err *e) AS_CHECKED;
+
+#endif
