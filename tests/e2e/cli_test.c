@@ -31,7 +31,7 @@ Test(e2e_cli, wrong_arguments_are_named)
 	(void)unsetenv("ASSAY_RUNTIME");
 	says(64, "usage", "assay");
 	says(64, "jugde", "assay", "jugde");
-	says(64, "--epochs", "assay", "train", TASK, "--epoch", "3");
+	says(64, "--epochs", "assay", "train", TASK, "--epohcs", "3");
 	says(64, "--data", "assay", "train", TASK);
 	says(64, "needs a value", "assay", "train", TASK, "--data");
 	says(64, "0", "assay", "train", TASK, "--data", "x", "--epochs", "0");
@@ -88,7 +88,7 @@ Test(e2e_cli, tables_are_refused_by_name_and_line)
 	says(65, "empty.csv", train(TASK, empty));
 	says(65, "label", train(TASK, target));
 	says(65, "purple", train(TASK, label));
-	says(65, "malignant", train(TASK, one));
+	says(65, "all 2 cases are benign", train(TASK, one));
 	says(65, "quote.csv", train(TASK, quote));
 }
 

@@ -71,7 +71,7 @@ static const char *make_task(const char *modality)
 	as_buf_printf(&ini,
 		      "[task]\nname = series\ntarget = label\nkind = class\n"
 		      "labels = falls, rises\n[part.trace]\nmodality = %s\ncolumn = trace\n"
-		      "[model]\nwidth = 16\n[train]\nepochs = 20\n",
+		      "[model]\nwidth = 16\n[train]\nepochs = 60\nrate = 0.005\npart_dropout = 0\n",
 		      modality);
 	path = tmpdir_file("task.ini", ini.data);
 	as_buf_free(&ini);

@@ -36,7 +36,7 @@ static void expect(struct proc *p, int first, int last)
 	for (int i = first; i <= last; i++) {
 		const char *line = proc_line(p, PROC_MS);
 
-		cr_assert(line != NULL, "the end before %d: %s", i, p->err.data);
+		cr_assert(line != NULL, "code %d before %d: %s", p->code, i, p->err.data);
 		cr_assert(eq(dbl, world_num(world_json(line), "data.seq"), (double)i));
 	}
 }

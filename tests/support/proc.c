@@ -128,6 +128,7 @@ const char *proc_line(struct proc *p, int ms)
 {
 	const int64_t deadline = as_mono_ns() + (int64_t)ms * 1000000;
 	bool late = false;
+	bool more = true;
 
 	for (;;) {
 		char *start = p->out.data ? p->out.data + p->line_at : NULL;
@@ -138,9 +139,10 @@ const char *proc_line(struct proc *p, int ms)
 			p->line_at = (size_t)(end + 1 - p->out.data);
 			return start;
 		}
-		if (!pump(p, deadline, &late)) {
+		if (!more) {
 			return NULL;
 		}
+		more = pump(p, deadline, &late);
 		cr_assert(not(late), "no line after %d ms; on standard error:\n%s", ms,
 			  p->err.data ? p->err.data : "");
 	}
@@ -151,10 +153,13 @@ bool proc_says(struct proc *p, const char *text, int ms)
 	const int64_t deadline = as_mono_ns() + (int64_t)ms * 1000000;
 	bool late = false;
 
+	bool more = true;
+
 	while (p->err.data == NULL || strstr(p->err.data, text) == NULL) {
-		if (!pump(p, deadline, &late) || late) {
+		if (!more || late) {
 			return false;
 		}
+		more = pump(p, deadline, &late);
 	}
 	return true;
 }
