@@ -107,7 +107,8 @@ static int set_options(struct bus_socket *s, const struct bus_options *o, struct
 	TRY(set(s, ZMQ_RCVHWM, o->hwm, e));
 	TRY(set(s, ZMQ_LINGER, o->linger_ms, e));
 	TRY(set(s, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS, e));
-	TRY(set(s, ZMQ_IPV6, 1, e));
+	/* A bound IPv4 address would be reported as one of IPv6. */
+	TRY(set(s, ZMQ_IPV6, !o->bind || strchr(o->endpoint, '[') != NULL, e));
 	if (zmq_setsockopt(s->zmq, ZMQ_MAXMSGSIZE, &o->max_bytes, sizeof o->max_bytes) != 0) {
 		return fail(e, "zmq_setsockopt", s->endpoint);
 	}
