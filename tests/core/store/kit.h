@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * kit.h - a journal of a test's own and submissions of one line each. */
+#ifndef TESTS_STORE_KIT_H
+#define TESTS_STORE_KIT_H
+
+#include "core/store/store.h"
+#include "tests/support/check.h"
+#include "tests/support/tmpdir.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static inline struct st_store *kit_open(void)
+{
+	struct st_store *s = NULL;
+	struct as_err e = { 0 };
+
+	ok(st_open(&s, tmpdir_path("state"), &e));
+	return s;
+}
+
+/* One submission of one page (or none: name NULL). */
+struct kit_sent {
+	const char *kase, *key, *name;
+	uint32_t page;
+	const char *text;
+	bool complete, closed;
+};
+
+/* In a group of its own. */
+static inline struct st_answer kit_submit(struct st_store *s, struct kit_sent k)
+{
+	char sha256[IO_DIGEST_SIZE] = "";
+	char manifest[IO_DIGEST_SIZE];
+	char all[256];
+	struct st_answer a;
+	struct as_err e = { 0 };
+	const struct st_page page = { .name = k.name,
+				      .page = k.page,
+				      .type = "text/plain",
+				      .sha256 = sha256,
+				      .data = k.text,
+				      .size = k.text ? strlen(k.text) : 0 };
+	const struct st_submission in = { .stream = "s",
+					  .kase = k.kase,
+					  .key = k.key ? k.key : manifest,
+					  .manifest = manifest,
+					  .complete = k.complete,
+					  .closed = k.closed,
+					  .received = 1000,
+					  .page = &page,
+					  .pages = k.name ? 1 : 0 };
+
+	if (k.name != NULL) {
+		io_digest(k.text, strlen(k.text), sha256);
+	}
+	(void)snprintf(all, sizeof all, "%s %s %u %s %d", k.kase, k.name ? k.name : "", k.page,
+		       sha256, k.complete);
+	io_digest(all, strlen(all), manifest);
+	ok(st_begin(s, &e));
+	ok(st_submit(s, &in, &a, &e));
+	ok(st_commit(s, &e));
+	return a;
+}
+
+static inline int kit_judge(struct st_store *s, const char *kase, uint64_t seq, const char *body,
+			    struct as_err *e)
+{
+	char sha256[IO_DIGEST_SIZE];
+	const struct st_judgment j = { .stream = "s",
+				       .kase = kase,
+				       .seq = seq,
+				       .body = body,
+				       .size = strlen(body),
+				       .sha256 = sha256 };
+	int rc;
+
+	io_digest(body, strlen(body), sha256);
+	TRY(st_begin(s, e));
+	TRY(st_judge(s, &j, e));
+	TRY(st_commit(s, e));
+out:
+	return rc;
+}
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/io/file.h"
+#include "tests/core/store/kit.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Text of n letters; freed by the caller. */
+static char *letters(size_t n, char c)
+{
+	char *s = as_malloc(n + 1);
+
+	memset(s, c, n);
+	s[n] = '\0';
+	return s;
+}
+
+static size_t files(void)
+{
+	DIR *dir = opendir(tmpdir_path("state/spool"));
+	const struct dirent *entry;
+	size_t n = 0;
+
+	cr_assert(ne(ptr, dir, NULL));
+	while ((entry = readdir(dir)) != NULL) {
+		n += entry->d_name[0] != '.';
+	}
+	(void)closedir(dir);
+	return n;
+}
+
+Test(store_spool, only_pages_over_the_limit_are_files)
+{
+	char *at = letters(ST_INLINE_MAX, 'a');
+	char *over = letters(ST_INLINE_MAX + 1, 'b');
+	const struct st_page page = { .name = "y" };
+	struct as_buf bytes = { 0 };
+	struct as_err e = { 0 };
+	struct st_store *s = kit_open();
+
+	(void)kit_submit(s, (struct kit_sent){ .kase = "a", .name = "x", .text = at });
+	cr_assert(zero(sz, files()));
+	(void)kit_submit(s, (struct kit_sent){ .kase = "a", .name = "y", .text = over });
+	cr_assert(eq(sz, files(), (size_t)1));
+	st_close(s);
+	s = kit_open();
+	ok(st_load(s, "s", "a", &page, &bytes, &e));
+	same(bytes.data, over);
+	as_buf_free(&bytes);
+	st_close(s);
+	free(at);
+	free(over);
+}
+
+Test(store_spool, file_goes_with_the_last_case_that_needs_it)
+{
+	char *text = letters(ST_INLINE_MAX + 1, 'a');
+	struct as_err e = { 0 };
+	struct st_store *s = kit_open();
+
+	(void)kit_submit(s, (struct kit_sent){ .kase = "a", .name = "x", .text = text });
+	(void)kit_submit(s, (struct kit_sent){ .kase = "b", .name = "x", .text = text });
+	cr_assert(eq(sz, files(), (size_t)1));
+	ok(kit_judge(s, "a", 1, "{}", &e));
+	cr_assert(eq(sz, files(), (size_t)1));
+	ok(kit_judge(s, "b", 2, "{}", &e));
+	cr_assert(zero(sz, files()));
+	st_close(s);
+	free(text);
+}
+
+Test(store_spool, strays_are_removed_at_the_start)
+{
+	char *text = letters(ST_INLINE_MAX + 1, 'a');
+	struct st_store *s = kit_open();
+
+	(void)kit_submit(s, (struct kit_sent){ .kase = "a", .name = "x", .text = text });
+	st_close(s);
+	(void)tmpdir_file("state/spool/0123.new", "half a pa");
+	(void)tmpdir_file("state/spool/4567", "a page whose group was not committed");
+	cr_assert(eq(sz, files(), (size_t)3));
+	s = kit_open();
+	cr_assert(eq(sz, files(), (size_t)1));
+	st_close(s);
+	free(text);
+}
+
+Test(store_spool, damaged_file_is_refused_by_name)
+{
+	char *text = letters(ST_INLINE_MAX + 1, 'a');
+	char sha256[IO_DIGEST_SIZE];
+	char path[128];
+	const struct st_page page = { .name = "x" };
+	struct as_buf bytes = { 0 };
+	struct as_err e = { 0 };
+	struct st_store *s = kit_open();
+
+	io_digest(text, strlen(text), sha256);
+	(void)kit_submit(s, (struct kit_sent){ .kase = "a", .name = "x", .text = text });
+	text[5] = 'b';
+	(void)snprintf(path, sizeof path, "state/spool/%s", sha256);
+	(void)tmpdir_file(path, text);
+	fails(st_load(s, "s", "a", &page, &bytes, &e), AS_EFORMAT, "other bytes than its name");
+	cr_assert(zero(int, unlink(tmpdir_path(path))));
+	as_buf_clear(&bytes);
+	fails(st_load(s, "s", "a", &page, &bytes, &e), AS_EFORMAT, sha256);
+	as_buf_free(&bytes);
+	st_close(s);
+	free(text);
+}
