@@ -35,7 +35,7 @@ static float between(struct as_rng *r, float lo, float hi)
 
 static void outline_init(struct outline *o, const struct lesion *l, struct as_rng *r)
 {
-	const float size = between(r, 20.0F, 36.0F);
+	const float size = between(r, 26.0F, 40.0F);
 	const float flat = l->shape == OVAL    ? between(r, 1.5F, 2.0F)
 			   : l->shape == ROUND ? between(r, 0.95F, 1.05F)
 					       : between(r, 0.75F, 1.25F);
@@ -48,7 +48,7 @@ static void outline_init(struct outline *o, const struct lesion *l, struct as_rn
 	o->soft = l->margin == INDISTINCT ? 0.22F : 0.06F;
 	for (int k = 0; k < WAVES; k++) {
 		const bool fine = l->margin == MICROLOBULATED && k >= 3;
-		const float big = l->shape == IRREGULAR ? 0.13F : 0.02F;
+		const float big = l->shape == IRREGULAR ? 0.18F : 0.02F;
 
 		o->wave_k[k] = fine ? between(r, 9.0F, 15.0F) : (float)(k + 2);
 		o->wave_k[k] = floorf(o->wave_k[k]);
@@ -196,7 +196,7 @@ static float inside_echo(const struct lesion *l, float cloud, float side)
 /* Puts the lesion over the tissue, and its shadow or enhancement below it. */
 static void draw_lesion(float *echo, const float *cloud, const struct lesion *l, struct as_rng *r)
 {
-	const float depth = between(r, 0.7F, 1.6F); /* how strong the shadow or enhancement is */
+	const float depth = between(r, 1.0F, 2.0F); /* how strong the shadow or enhancement is */
 	const float gain = l->posterior == SHADOWING     ? expf(-depth)
 			   : l->posterior == ENHANCEMENT ? 1.0F + 0.6F * depth
 							 : 1.0F;
