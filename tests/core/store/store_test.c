@@ -27,6 +27,7 @@ Test(store_store, second_process_on_the_same_state_is_refused)
 	char c;
 	pid_t pid;
 
+	(void)tmpdir(); /* one for both */
 	cr_assert(zero(int, pipe(ready)));
 	pid = fork();
 	if (pid == 0) { /* before SQLite has state that a child must not share */
