@@ -21,20 +21,20 @@ Test(store_store, name_and_epoch_are_made_once)
 
 Test(store_store, second_process_on_the_same_state_is_refused)
 {
+	const char *state = tmpdir_path("state"); /* a folder belongs to one process */
 	struct st_store *s;
 	int ready[2];
 	int status;
 	char c;
 	pid_t pid;
 
-	(void)tmpdir(); /* one for both */
 	cr_assert(zero(int, pipe(ready)));
 	pid = fork();
 	if (pid == 0) { /* before SQLite has state that a child must not share */
 		struct st_store *other;
 		struct as_err e = { 0 };
 		const bool refused = read(ready[0], &c, 1) == 1 &&
-				     st_open(&other, tmpdir_path("state"), &e) == AS_EAGAIN &&
+				     st_open(&other, state, &e) == AS_EAGAIN &&
 				     strstr(e.msg, "in use by another assayd") != NULL;
 
 		_exit(refused ? 7 : 1);
