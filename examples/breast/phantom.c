@@ -30,7 +30,7 @@ struct options {
 static int make_case(const struct options *o, uint32_t n, struct as_buf *csv, struct as_err *e)
 {
 	static const float suspicious[2] = { 0.2F, 0.8F }; /* a descriptor, by class */
-	uint8_t *grey = as_malloc(SCAN_W * SCAN_H);
+	uint8_t *grey = as_malloc((size_t)SCAN_W * SCAN_H);
 	struct as_buf path = { 0 };
 	struct lesion seen;
 	struct lesion told;

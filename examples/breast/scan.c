@@ -83,38 +83,41 @@ static float outline_at(const struct outline *o, float angle)
 	return radius;
 }
 
-/* Separable blur in place, replicated at the borders. */
-static void blur(float *v, float sigma_x, float sigma_y)
+/* One line of n values, step apart, in place; replicated at its ends. */
+static void blur_line(float *v, int n, size_t step, const float tap[PSF_R + 1])
 {
 	float line[SCAN_W > SCAN_H ? SCAN_W : SCAN_H];
+
+	for (int i = 0; i < n; i++) line[i] = v[(size_t)i * step];
+	for (int i = 0; i < n; i++) {
+		float sum = tap[0] * line[i];
+
+		for (int k = 1; k <= PSF_R; k++) {
+			const int lo = i - k < 0 ? 0 : i - k;
+			const int hi = i + k >= n ? n - 1 : i + k;
+
+			sum += tap[k] * (line[lo] + line[hi]);
+		}
+		v[(size_t)i * step] = sum;
+	}
+}
+
+static void gaussian(float tap[PSF_R + 1], float sigma)
+{
+	for (int k = 0; k <= PSF_R; k++) {
+		tap[k] = expf(-0.5F * (float)(k * k) / (sigma * sigma));
+	}
+}
+
+/* Separable, in place. */
+static void blur(float *v, float sigma_x, float sigma_y)
+{
 	float tap[PSF_R + 1];
 
-	for (int pass = 0; pass < 2; pass++) {
-		const int n = pass == 0 ? SCAN_W : SCAN_H;
-		const int lines = pass == 0 ? SCAN_H : SCAN_W;
-		const int step = pass == 0 ? 1 : SCAN_W;
-		const int next = pass == 0 ? SCAN_W : 1;
-		const float sigma = pass == 0 ? sigma_x : sigma_y;
-
-		for (int k = 0; k <= PSF_R; k++)
-			tap[k] = expf(-0.5F * (float)(k * k) / (sigma * sigma));
-		for (int j = 0; j < lines; j++) {
-			float *at = v + (size_t)j * (size_t)next;
-
-			for (int i = 0; i < n; i++) line[i] = at[(size_t)i * (size_t)step];
-			for (int i = 0; i < n; i++) {
-				float sum = tap[0] * line[i];
-
-				for (int k = 1; k <= PSF_R; k++) {
-					const int lo = i - k < 0 ? 0 : i - k;
-					const int hi = i + k >= n ? n - 1 : i + k;
-
-					sum += tap[k] * (line[lo] + line[hi]);
-				}
-				at[(size_t)i * (size_t)step] = sum;
-			}
-		}
-	}
+	gaussian(tap, sigma_x);
+	for (size_t y = 0; y < SCAN_H; y++) blur_line(v + y * SCAN_W, SCAN_W, 1, tap);
+	gaussian(tap, sigma_y);
+	for (size_t x = 0; x < SCAN_W; x++) blur_line(v + x, SCAN_H, SCAN_W, tap);
 }
 
 /* Slow variation with standard deviation near 1: noise on a coarse grid, between its points
@@ -130,7 +133,7 @@ static void clouds(float *v, int cell, struct as_rng *r)
 		for (int x = 0; x < SCAN_W; x++) {
 			const float fx = (float)(x % cell) / (float)cell;
 			const float fy = (float)(y % cell) / (float)cell;
-			const float *g = grid + (y / cell) * gw + x / cell;
+			const float *g = &grid[(y / cell) * gw + x / cell];
 			const float top = g[0] * (1.0F - fx) + g[1] * fx;
 			const float low = g[gw] * (1.0F - fx) + g[gw + 1] * fx;
 
@@ -235,7 +238,7 @@ static void draw_lesion(float *echo, const float *cloud, const struct lesion *l,
 
 void scan_draw(const struct lesion *l, struct as_rng *rng, uint8_t *grey)
 {
-	float *echo = as_malloc(4 * PIXELS * sizeof *echo);
+	float *echo = as_malloc(4 * (size_t)PIXELS * sizeof *echo);
 	float *cloud = echo + PIXELS;
 	float *re = echo + 2 * (size_t)PIXELS;
 	float *im = echo + 3 * (size_t)PIXELS;

@@ -81,28 +81,36 @@ static int ask_replay(struct watch *w, const struct seen *s, struct as_err *e)
 	return rc;
 }
 
+/* Prints what one REPLAY gives; *end is the stream's last number. */
+static int replay_some(struct watch *w, struct seen *s, uint64_t *end, struct as_err *e)
+{
+	const struct bus_call *a = &w->link.answer;
+	const struct bus_msg *m = &w->link.msg;
+	int rc;
+
+	TRY(ask_replay(w, s, e));
+	while (strcmp(a->verb, "JUDGMENT") == 0) {
+		TRY(show(w, s, a->doc, bus_data(m, 2), bus_size(m, 2), e));
+		TRY(cmd_link_next(&w->link, CMD_ANSWER_MS, e));
+	}
+	if (strcmp(a->verb, "END") != 0) {
+		return as_fail(e, AS_EPROTO, "stream %s: %s", s->name,
+			       io_json_find_str(a->doc, "message", a->verb));
+	}
+	*end = io_json_find_u64(a->doc, "last", 0);
+out:
+	return rc;
+}
+
 /* Prints what the journal has after s->last. */
 static int replay(struct watch *w, struct seen *s, struct as_err *e)
 {
 	uint64_t end = s->last + 1;
 	int rc = AS_OK;
 
-	while (s->last < end && !enough(w)) {
-		const struct bus_call *a = &w->link.answer;
-
-		TRY(ask_replay(w, s, e));
-		while (strcmp(a->verb, "JUDGMENT") == 0) {
-			TRY(show(w, s, a->doc, bus_data(&w->link.msg, 2), bus_size(&w->link.msg, 2),
-				 e));
-			TRY(cmd_link_next(&w->link, CMD_ANSWER_MS, e));
-		}
-		if (strcmp(a->verb, "END") != 0) {
-			return as_fail(e, AS_EPROTO, "stream %s: %s", s->name,
-				       io_json_find_str(a->doc, "message", a->verb));
-		}
-		end = io_json_find_u64(a->doc, "last", 0);
+	while (rc == AS_OK && s->last < end && !enough(w)) {
+		rc = replay_some(w, s, &end, e);
 	}
-out:
 	return rc;
 }
 
@@ -174,15 +182,12 @@ static int replay_all(struct watch *w, struct as_err *e)
 		rc = replay(w, find(w, w->o->stream), e);
 		return cmd_link_why(&w->link, w->o->stream, rc, e);
 	}
-	for (size_t i = 0; i < io_json_len(streams); i++) {
+	for (size_t i = 0; i < io_json_len(streams) && rc == AS_OK; i++) {
 		const char *name = io_json_str(io_json_at(streams, i));
 		struct seen *s = name != NULL ? find(w, name) : NULL;
 
-		if (s != NULL) {
-			TRY(replay(w, s, e));
-		}
+		rc = s != NULL ? replay(w, s, e) : AS_OK;
 	}
-out:
 	return rc;
 }
 
