@@ -9,18 +9,16 @@
 
 TestSuite(e2e_daemon, .timeout = 300);
 
+/* Settings with a stream for each letter. */
 static const char *streams(const char *names)
 {
-	struct as_buf ini = { 0 };
-	const char *path;
+	const char *ini = "";
 
 	for (const char *n = names; *n != '\0'; n++) {
-		as_buf_printf(&ini, "[stream.%c]\nmodel = %s\ndeadline_ms = 600000\n", *n,
-			      world_model());
+		ini = world_format("%s[stream.%c]\nmodel = %s\ndeadline_ms = 600000\n", ini, *n,
+				   world_model());
 	}
-	path = world_settings("assayd.ini", ini.data);
-	as_buf_free(&ini);
-	return path;
+	return world_settings("assayd.ini", ini);
 }
 
 /* A case without any part, judged at once. */
@@ -74,12 +72,10 @@ Test(e2e_daemon, check_says_whether_the_settings_hold)
 
 Test(e2e_daemon, model_that_is_none_is_refused_by_name)
 {
-	struct as_buf ini = { 0 };
+	const char *ini = world_format("[stream.a]\nmodel = %s\n",
+				       tmpdir_file("model.safetensors", "no model at all"));
 
-	as_buf_printf(&ini, "[stream.a]\nmodel = %s\n",
-		      tmpdir_file("model.safetensors", "no model at all"));
-	refused(world_settings("assayd.ini", ini.data), 65, "model.safetensors");
-	as_buf_free(&ini);
+	refused(world_settings("assayd.ini", ini), 65, "model.safetensors");
 }
 
 Test(e2e_daemon, two_streams_number_apart)
@@ -88,7 +84,7 @@ Test(e2e_daemon, two_streams_number_apart)
 
 	world_start(&w, streams("ab"));
 	for (int i = 0; i < 3; i++) {
-		char id[8];
+		char id[16];
 
 		(void)snprintf(id, sizeof id, "c%d", i);
 		same(submit(&w, "a", id), "ACCEPTED");
@@ -189,22 +185,20 @@ Test(e2e_daemon, front_is_not_for_operators)
 
 Test(e2e_daemon, second_daemon_on_the_same_state_is_refused)
 {
-	struct as_buf ini = { 0 };
 	struct world w;
 
 	world_start(&w, streams("a"));
-	as_buf_printf(&ini,
-		      "[daemon]\nstate = %s/state\nruntime = %s/run2\n[stream.a]\nmodel = %s\n",
-		      tmpdir(), tmpdir(), world_model());
-	refused(tmpdir_file("second.ini", ini.data), 75, "state");
+	refused(
+	    tmpdir_file("second.ini", world_format("[daemon]\nstate = %s/state\nruntime = %s/run2\n"
+						   "[stream.a]\nmodel = %s\n",
+						   tmpdir(), tmpdir(), world_model())),
+	    75, "state");
 	same(submit(&w, "a", "x"), "ACCEPTED");
-	as_buf_free(&ini);
 	world_stop(&w);
 }
 
 Test(e2e_daemon, address_in_use_is_named)
 {
-	struct as_buf ini = { 0 };
 	struct as_err e = { 0 };
 	struct bus *bus = NULL;
 	struct bus_socket *taken = NULL;
@@ -217,12 +211,11 @@ Test(e2e_daemon, address_in_use_is_named)
 						  .hwm = 10,
 						  .max_bytes = 1000 },
 			   &e));
-	as_buf_printf(&ini,
-		      "[daemon]\nstate = %s/state\nruntime = %s/run\nfront = %s\n"
-		      "[stream.a]\nmodel = %s\n",
-		      tmpdir(), tmpdir(), bus_endpoint(taken), world_model());
-	refused(tmpdir_file("assayd.ini", ini.data), 69, bus_endpoint(taken));
-	as_buf_free(&ini);
+	refused(tmpdir_file("assayd.ini",
+			    world_format("[daemon]\nstate = %s/state\nruntime = %s/run\n"
+					 "front = %s\n[stream.a]\nmodel = %s\n",
+					 tmpdir(), tmpdir(), bus_endpoint(taken), world_model())),
+		69, bus_endpoint(taken));
 	bus_socket_close(taken);
 	bus_close(bus);
 }

@@ -65,17 +65,12 @@ static const char *make_cases(void)
 
 static const char *make_task(const char *modality)
 {
-	struct as_buf ini = { 0 };
-	const char *path;
-
-	as_buf_printf(&ini,
-		      "[task]\nname = series\ntarget = label\nkind = class\n"
-		      "labels = falls, rises\n[part.trace]\nmodality = %s\ncolumn = trace\n"
-		      "[model]\nwidth = 16\n[train]\nepochs = 60\nrate = 0.005\npart_dropout = 0\n",
-		      modality);
-	path = tmpdir_file("task.ini", ini.data);
-	as_buf_free(&ini);
-	return path;
+	return tmpdir_file(
+	    "task.ini", world_format("[task]\nname = series\ntarget = label\nkind = class\n"
+				     "labels = falls, rises\n[part.trace]\nmodality = %s\n"
+				     "column = trace\n[model]\nwidth = 16\n[train]\nepochs = 60\n"
+				     "rate = 0.005\npart_dropout = 0\n",
+				     modality));
 }
 
 static const char *train(const char *task, const char *how, const char *from)
@@ -95,16 +90,11 @@ static const char *train(const char *task, const char *how, const char *from)
 /* assayd.ini with one stream; encoder: the lines of the [encoder.NAME] section, or "". */
 static const char *settings(const char *encoder)
 {
-	struct as_buf ini = { 0 };
-	const char *path;
-
-	as_buf_printf(&ini,
-		      "[daemon]\nstate = %s/state\nruntime = %s/run\n%s"
-		      "[stream.series]\nmodel = %s/model.safetensors\ndeadline_ms = 600000\n",
-		      tmpdir(), tmpdir(), encoder, tmpdir());
-	path = tmpdir_file("assayd.ini", ini.data);
-	as_buf_free(&ini);
-	return path;
+	return tmpdir_file("assayd.ini",
+			   world_format("[daemon]\nstate = %s/state\nruntime = %s/run\n%s"
+					"[stream.series]\nmodel = %s/model.safetensors\n"
+					"deadline_ms = 600000\n",
+					tmpdir(), tmpdir(), encoder, tmpdir()));
 }
 
 /* Submits all cases; as many results as there are series, most of them right. */
@@ -149,15 +139,13 @@ static void install_and_build(void)
 
 Test(e2e_plugin, example_is_built_trained_on_and_served)
 {
-	struct as_buf encoder = { 0 };
 	struct world w;
 
 	install_and_build();
 	(void)train(make_task("series"), "--plugin", tmpdir_path("series.so"));
-	as_buf_printf(&encoder, "[encoder.series]\nplugin = %s/series.so\n", tmpdir());
-	world_start(&w, settings(encoder.data));
+	world_start(&w,
+		    settings(world_format("[encoder.series]\nplugin = %s/series.so\n", tmpdir())));
 	submit_all();
-	as_buf_free(&encoder);
 	world_stop(&w);
 }
 
@@ -186,7 +174,7 @@ Test(e2e_plugin, python_worker_writes_features_and_serves)
 {
 	const char *interpreter = python();
 	const char *script = SOURCE_DIR "/examples/plugin/series.py";
-	struct as_buf work = { 0 };
+	const char *work = world_format("ipc://%s/run/work", tmpdir());
 	struct proc worker;
 	struct world w;
 
@@ -196,23 +184,19 @@ Test(e2e_plugin, python_worker_writes_features_and_serves)
 	(void)make_cases();
 	shell("%s %s features cases.csv trace trace features", interpreter, script);
 	(void)train(make_task("series"), "--features", tmpdir_path("features"));
-	as_buf_printf(&work, "ipc://%s/run/work", tmpdir());
-	proc_start(
-	    &worker,
-	    (const char *const[]){ "/usr/bin/env", interpreter, script, "work", work.data, NULL },
-	    NULL);
+	proc_start(&worker,
+		   (const char *const[]){ "/usr/bin/env", interpreter, script, "work", work, NULL },
+		   NULL);
 	world_start(&w, settings("")); /* ready: the worker has found the daemon */
 	submit_all();
 	world_stop(&w);
 	cr_assert(eq(int, proc_wait(&worker, PROC_MS), 0), "%s", worker.err.data);
 	proc_free(&worker);
-	as_buf_free(&work);
 }
 
 Test(e2e_plugin, part_that_kills_its_worker_is_rejected_and_others_are_not)
 {
-	struct as_buf encoder = { 0 };
-	struct as_buf arg = { 0 };
+	const char *arg = world_format("trace=%s", tmpdir_file("poison.txt", "poison"));
 	struct world w;
 	struct proc bad;
 	struct proc p;
@@ -222,12 +206,11 @@ Test(e2e_plugin, part_that_kills_its_worker_is_rejected_and_others_are_not)
 	      "%s/tests/e2e/plugin/poison.c",
 	      SOURCE_DIR, SOURCE_DIR);
 	(void)train(make_task("poisoned"), "--plugin", tmpdir_path("poison.so"));
-	as_buf_printf(&encoder, "[encoder.poison]\nplugin = %s/poison.so\n", tmpdir());
-	world_start(&w, settings(encoder.data));
-	as_buf_printf(&arg, "trace=%s", tmpdir_file("poison.txt", "poison"));
+	world_start(&w,
+		    settings(world_format("[encoder.poison]\nplugin = %s/poison.so\n", tmpdir())));
 	proc_start(&bad,
 		   (const char *const[]){ "assay", "submit", "--stream", "series", "--case", "bad",
-					  "--part", arg.data, "--wait", "--json", NULL },
+					  "--part", arg, "--wait", "--json", NULL },
 		   NULL);
 	cr_assert(eq(int,
 		     proc_run(&p, "assay", "submit", "--stream", "series", "--data",
@@ -244,14 +227,12 @@ Test(e2e_plugin, part_that_kills_its_worker_is_rejected_and_others_are_not)
 	    eq(int, proc_run(&p, "assay", "watch", "--stream", "series", "--count", "41", "--json"),
 	       0));
 	proc_free(&p);
-	as_buf_free(&encoder);
-	as_buf_free(&arg);
 	world_stop(&w);
 }
 
 Test(e2e_plugin, features_of_another_encoder_are_not_served)
 {
-	struct as_buf encoder = { 0 };
+	const char *encoder;
 	struct proc daemon;
 	struct proc p;
 
@@ -261,13 +242,11 @@ Test(e2e_plugin, features_of_another_encoder_are_not_served)
 	      "cc -shared -fPIC -fvisibility=hidden -I%s/plugins -o other.so other.c",
 	      SOURCE_DIR, SOURCE_DIR, SOURCE_DIR, SOURCE_DIR);
 	(void)train(make_task("poisoned"), "--plugin", tmpdir_path("poison.so"));
-	as_buf_printf(&encoder, "[encoder.poison]\nplugin = %s/other.so\n", tmpdir());
+	encoder = world_format("[encoder.poison]\nplugin = %s/other.so\n", tmpdir());
 	(void)setenv("ASSAY_RUNTIME", tmpdir_path("run"), 1);
-	proc_start(&daemon, (const char *const[]){ "assayd", "-c", settings(encoder.data), NULL },
-		   NULL);
+	proc_start(&daemon, (const char *const[]){ "assayd", "-c", settings(encoder), NULL }, NULL);
 	cr_assert(eq(int, proc_run(&p, "assay", "status", "--wait-ready", "2"), 75), "%s",
 		  p.err.data);
 	proc_free(&p);
 	proc_free(&daemon);
-	as_buf_free(&encoder);
 }

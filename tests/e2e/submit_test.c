@@ -12,10 +12,7 @@ TestSuite(e2e_submit, .timeout = 300);
 
 static const char *part_arg(const char *part, int n)
 {
-	const char *file = world_part(part, n);
-	char *arg = as_malloc(strlen(part) + strlen(file) + 2);
-
-	return strcat(strcat(strcpy(arg, part), "="), file);
+	return world_format("%s=%s", part, world_part(part, n));
 }
 
 /* SUBMIT of one text part with the given bytes; returns the verb of the answer. */
@@ -85,13 +82,13 @@ Test(e2e_submit, complete_masks_what_is_missing)
 
 Test(e2e_submit, deadline_closes_a_case)
 {
-	struct as_buf ini = { 0 };
 	struct world w;
 	struct proc p;
 	const struct json_t *doc;
 
-	as_buf_printf(&ini, "[stream.breast]\nmodel = %s\ndeadline_ms = 300\n", world_model());
-	world_start(&w, world_settings("assayd.ini", ini.data));
+	world_start(&w, world_settings("assayd.ini", world_format("[stream.breast]\nmodel = %s\n"
+								  "deadline_ms = 300\n",
+								  world_model())));
 	cr_assert(eq(int,
 		     proc_run(&p, "assay", "submit", "--stream", "breast", "--case", "a", "--part",
 			      part_arg("findings", 1), "--more", "--wait", "--json"),
@@ -100,7 +97,6 @@ Test(e2e_submit, deadline_closes_a_case)
 	same(world_text(doc, "subject"), "a");
 	cr_assert(eq(sz, io_json_len(world_at(doc, "data.missing")), (size_t)2));
 	proc_free(&p);
-	as_buf_free(&ini);
 	world_stop(&w);
 }
 
@@ -186,13 +182,12 @@ Test(e2e_submit, bad_part_is_published_as_rejected)
 	struct world w;
 	struct proc p;
 	const struct json_t *doc;
-	struct as_buf arg = { 0 };
+	const char *arg = world_format("scan=%s", tmpdir_file("no.png", "this is no image"));
 
 	world_start_plain(&w);
-	as_buf_printf(&arg, "scan=%s", tmpdir_file("no.png", "this is no image"));
 	cr_assert(eq(int,
 		     proc_run(&p, "assay", "submit", "--stream", "breast", "--case", "a", "--part",
-			      arg.data, "--wait", "--json"),
+			      arg, "--wait", "--json"),
 		     65));
 	doc = world_json(proc_line(&p, PROC_MS));
 	same(world_text(doc, "data.kind"), "rejected");
@@ -200,7 +195,6 @@ Test(e2e_submit, bad_part_is_published_as_rejected)
 	cr_assert(eq(dbl, world_num(doc, "data.seq"), 1.0));
 	cr_assert(ne(chr, world_text(doc, "data.message")[0], '\0'));
 	proc_free(&p);
-	as_buf_free(&arg);
 	world_stop(&w);
 }
 

@@ -144,13 +144,12 @@ Test(e2e_watch, tick_tells_what_the_feed_lost)
 
 Test(e2e_watch, streams_with_a_common_prefix_are_not_mixed)
 {
-	struct as_buf ini = { 0 };
 	struct world w;
 	struct proc p;
 
-	as_buf_printf(&ini, "[stream.breast]\nmodel = %s\n[stream.breast-2]\nmodel = %s\n",
-		      world_model(), world_model());
-	world_start(&w, world_settings("assayd.ini", ini.data));
+	world_start(&w, world_settings("assayd.ini", world_format("[stream.breast]\nmodel = %s\n"
+								  "[stream.breast-2]\nmodel = %s\n",
+								  world_model(), world_model())));
 	start(&p, "0", "4");
 	judge(&w, "breast", 1, 2);
 	judge(&w, "breast-2", 1, 5);
@@ -164,7 +163,6 @@ Test(e2e_watch, streams_with_a_common_prefix_are_not_mixed)
 	proc_free(&p);
 	cr_assert(eq(int, proc_run(&p, "assay", "watch", "--count", "9", "--json"), 0)); /* both */
 	proc_free(&p);
-	as_buf_free(&ini);
 	world_stop(&w);
 }
 

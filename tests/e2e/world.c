@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -72,6 +73,22 @@ const char *world_cases(void)
 	return SHARED "/new/cases.csv";
 }
 
+const char *world_format(const char *fmt, ...)
+{
+	static struct as_buf kept[1024]; /* so that the texts stay reachable */
+	static size_t n;
+	struct as_buf *b = &kept[n++ % 1024];
+	char text[4096];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	as_buf_clear(b);
+	as_buf_puts(b, text);
+	return b->data;
+}
+
 /* The n-th line of the table; phantom writes no newline into a cell. */
 static char *table_line(int n)
 {
@@ -87,31 +104,27 @@ static char *table_line(int n)
 
 const char *world_part(const char *part, int n)
 {
-	char name[64];
+	const char *name = world_format("%s-%d", part, n);
+	struct as_buf text = { 0 };
 	char *header;
 	char *line;
 	const char *path;
 
 	if (strcmp(part, "scan") == 0) {
-		(void)snprintf(name, sizeof name, "/new/images/2-%04d.png", n);
 		(void)world_cases();
-		return strcat(strcpy(as_calloc(1, 512), SHARED), name);
+		return world_format(SHARED "/new/images/2-%04d.png", n);
 	}
 	header = table_line(0);
 	line = table_line(n);
-	(void)snprintf(name, sizeof name, "%s-%d", part, n);
 	if (strcmp(part, "report") == 0) {
-		char *text = strchr(line, '"') + 1;
+		const char *quote = strchr(line, '"') + 1;
 
-		*strchr(text, '"') = '\0';
-		path = tmpdir_file(name, text);
+		as_buf_put(&text, quote, strcspn(quote, "\""));
 	} else {
-		struct as_buf both = { 0 };
-
-		as_buf_printf(&both, "%s%s", header, line);
-		path = tmpdir_file(name, both.data);
-		as_buf_free(&both);
+		as_buf_printf(&text, "%s%s", header, line);
 	}
+	path = tmpdir_file(name, text.data);
+	as_buf_free(&text);
 	free(header);
 	free(line);
 	return path;
@@ -119,24 +132,17 @@ const char *world_part(const char *part, int n)
 
 const char *world_settings(const char *name, const char *text)
 {
-	struct as_buf ini = { 0 };
-	const char *path;
-
-	as_buf_printf(&ini,
-		      "[daemon]\nstate = %s/state\nruntime = %s/run\nthreads = 1\n"
-		      "[encoder.image]\nplugin = " BUILD_DIR "/plugins/image.so\n"
-		      "[encoder.text]\nplugin = " BUILD_DIR "/plugins/text.so\n"
-		      "[encoder.table]\nplugin = " BUILD_DIR "/plugins/table.so\n%s",
-		      tmpdir(), tmpdir(), text);
-	path = tmpdir_file(name, ini.data);
-	as_buf_free(&ini);
-	return path;
+	return tmpdir_file(
+	    name, world_format("[daemon]\nstate = %s/state\nruntime = %s/run\nthreads = 1\n"
+			       "[encoder.image]\nplugin = " BUILD_DIR "/plugins/image.so\n"
+			       "[encoder.text]\nplugin = " BUILD_DIR "/plugins/text.so\n"
+			       "[encoder.table]\nplugin = " BUILD_DIR "/plugins/table.so\n%s",
+			       tmpdir(), tmpdir(), text));
 }
 
 void world_start(struct world *w, const char *settings)
 {
 	const char *run = tmpdir_path("run");
-	const char *front = strcat(strcat(strcpy(as_calloc(1, 512), "ipc://"), run), "/front");
 	struct as_err e = { 0 };
 	struct proc p;
 	int code;
@@ -152,16 +158,14 @@ void world_start(struct world *w, const char *settings)
 		  w->daemon.err.data ? w->daemon.err.data : "");
 	proc_free(&p);
 	ok(bus_open(&w->bus, &e));
-	ok(bus_connect(&w->front, w->bus, front, &e));
+	ok(bus_connect(&w->front, w->bus, world_format("ipc://%s/front", run), &e));
 }
 
 void world_start_plain(struct world *w)
 {
-	struct as_buf ini = { 0 };
-
-	as_buf_printf(&ini, "[stream.breast]\nmodel = %s\ndeadline_ms = 600000\n", world_model());
-	world_start(w, world_settings("assayd.ini", ini.data));
-	as_buf_free(&ini);
+	world_start(w, world_settings("assayd.ini", world_format("[stream.breast]\nmodel = %s\n"
+								 "deadline_ms = 600000\n",
+								 world_model())));
 }
 
 void world_stop(struct world *w)

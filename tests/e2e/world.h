@@ -15,6 +15,8 @@ enum { WORLD_CASES = 10 };
 const char *world_model(void);
 /* A table of WORLD_CASES phantom cases that the model has not seen: P2-0001 and on. */
 const char *world_cases(void);
+/* Formatted text that lives as long as the process. */
+const char *world_format(const char *fmt, ...) AS_PRINTF(1, 2);
 /* The image, report or findings of a case as a file; n from 1. */
 const char *world_part(const char *part, int n);
 
