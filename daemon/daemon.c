@@ -293,7 +293,6 @@ void dm_stop(struct dm_daemon *d)
 			(void)close(fds[i]);
 		}
 	}
-	io_config_free(&d->config);
 	as_log(&d->log, AS_INFO, "STOP", "malformed=%" PRIu64 " late=%" PRIu64, d->count.malformed,
 	       d->count.late);
 }

@@ -92,9 +92,8 @@ static int parse(int argc, char **argv, struct arguments *a, struct as_err *e)
 /* Everything that can be known to be wrong without starting; all of it is a matter of settings. */
 static int check(const struct io_config *c, const char *self, struct as_err *e)
 {
-	int rc;
+	int rc = dm_plugins_check(self, c, e);
 
-	rc = dm_plugins_check(self, c, e);
 	for (size_t i = 0; i < c->streams && rc == AS_OK; i++) {
 		struct fu_judge *j = as_calloc(1, sizeof *j);
 
@@ -105,23 +104,18 @@ static int check(const struct io_config *c, const char *self, struct as_err *e)
 		fu_judge_close(j);
 		free(j);
 	}
-	if (rc != AS_OK) {
-		rc = e->code = AS_ECONFIG;
-	}
 	return rc;
 }
 
 static int read_settings(struct dm_daemon *d, const char *path, struct as_err *e)
 {
-	int rc;
+	int rc = io_config_load(&d->config, path, e);
 
-	TRY(io_config_load(&d->config, path, e));
-	TRY(as_level_parse(d->config.daemon.log_level, &d->log.level, e));
-out:
-	if (rc == AS_ENOINPUT) {
-		rc = e->code = AS_ECONFIG;
+	if (rc != AS_OK) {
+		return rc;
 	}
-	return rc;
+	rc = as_level_parse(d->config.daemon.log_level, &d->log.level, e);
+	return rc == AS_OK ? AS_OK : as_wrap(e, "%s: [daemon] log_level", path);
 }
 
 int main(int argc, char **argv)
@@ -141,16 +135,15 @@ int main(int argc, char **argv)
 	}
 	tn_init();
 	rc = read_settings(d, a.config, &e);
-	if (rc == AS_OK && a.check) {
-		rc = check(&d->config, self, &e);
-		io_config_free(&d->config);
+	if (a.check) {
+		rc = rc == AS_OK ? check(&d->config, self, &e) : rc;
+		rc = rc == AS_OK ? AS_OK : AS_ECONFIG;
 	} else if (rc == AS_OK) {
 		rc = dm_start(d, &e);
 		rc = rc == AS_OK ? dm_loop(d, &e) : rc;
 		dm_stop(d);
-	} else {
-		io_config_free(&d->config);
 	}
+	io_config_free(&d->config);
 out:
 	free(d);
 	if (rc != AS_OK) {

@@ -72,6 +72,7 @@ static int open_judges(const struct dm_daemon *d, struct dm_model *m, struct as_
 		m->judges++;
 		rc = fu_judge_open(&m->judge[i], m->path, e);
 		if (rc != AS_OK) {
+			(void)unlink(m->path);
 			return rc;
 		}
 	}

@@ -128,7 +128,7 @@ void dm_hello_write(const struct dm_daemon *d, struct as_buf *out)
 	io_jw_str(&w, "feed", bus_endpoint(d->feed));
 	io_jw_arr(&w, "streams");
 	for (const struct dm_stream *s = d->streams; s != NULL; s = s->next) {
-		if (s->model != NULL) {
+		if (s->model != NULL && s->open) {
 			io_jw_str(&w, NULL, s->name);
 		}
 	}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Bounds, draining and restarts, where a test must say when a page is encoded. */
+#include "tests/daemon/hall.h"
+
+TestSuite(daemon_submit, .timeout = 120);
+
+Test(daemon_submit, full_queue_is_busy_and_open_again_when_it_drains)
+{
+	struct hall h;
+	struct hall_job j;
+
+	hall_open(&h,
+		  hall_settings("part_bytes = 8\ncase_bytes = 8\nqueue_bytes = 10\ngrace_ms = 0",
+				hall_model("m", 1)));
+	hall_wait_open(&h);
+	same(hall_submit(&h, "a", "a", "1234567"), "ACCEPTED");
+	same(hall_submit(&h, "b", "a", "1234567"), "BUSY");
+	cr_assert(gt(u64, io_json_find_u64(h.c.doc, "retry_after_ms", 0), 0));
+	same(hall_str(&h, "case"), "b");
+	hall_work(&h, h.work, 1);
+	j = hall_job(&h, h.work);
+	hall_encode(&h, &j, 1.0F);
+	while (strcmp(hall_submit(&h, "b", "a", "1234567"), "BUSY") == 0) {
+		continue;
+	}
+	same(h.c.verb, "ACCEPTED");
+	hall_close(&h);
+}
+
+Test(daemon_submit, too_many_open_cases_are_busy_but_their_parts_are_not)
+{
+	struct hall h;
+
+	hall_open(&h, hall_settings("open_cases = 1\ngrace_ms = 0", hall_model("m", 1)));
+	hall_wait_open(&h);
+	same(hall_submit(&h, "a", "a", "1"), "ACCEPTED");
+	same(hall_submit(&h, "b", "a", "1"), "BUSY");
+	same(hall_submit(&h, "a", "b", "1"), "ACCEPTED");
+	hall_close(&h);
+}
+
+Test(daemon_submit, limits_of_bytes_are_named)
+{
+	struct hall h;
+
+	hall_open(
+	    &h, hall_settings("part_bytes = 4\ncase_bytes = 4\ngrace_ms = 0", hall_model("m", 1)));
+	hall_wait_open(&h);
+	same(hall_submit(&h, "a", "a", "12345"), "REFUSED");
+	same(hall_str(&h, "limit"), "part_bytes");
+	cr_assert(ne(ptr, strstr(hall_str(&h, "message"), "5 bytes, at most 4"), NULL));
+	same(hall_submit(&h, "a", "a", "1234"), "ACCEPTED");
+	hall_close(&h);
+}
+
+Test(daemon_submit, draining_daemon_finishes_what_it_has_and_takes_nothing)
+{
+	struct hall h;
+	struct hall_job j;
+
+	hall_open(&h, hall_settings("grace_ms = 60000", hall_model("m", 1)));
+	hall_wait_open(&h);
+	hall_work(&h, h.work, 2);
+	same(hall_submit(&h, "c", "a", "one"), "ACCEPTED");
+	j = hall_job(&h, h.work);
+	hall_encode(&h, &j, 1.0F);
+	same(hall_submit(&h, "c", "b", "two"), "ACCEPTED");
+	j = hall_job(&h, h.work);
+	same(hall_ask(&h, h.control, "DRAIN", "{}"), "OK");
+	same(hall_submit(&h, "d", "a", "one"), "UNAVAILABLE");
+	same(hall_str(&h, "message"), "the daemon is stopping");
+	hall_encode(&h, &j, 2.0F);
+	same(hall_hear(&h, h.front), "JUDGMENT");
+	same(hall_hear(&h, h.front), "JUDGMENT");
+	hall_join(&h); /* long before its grace is over */
+}
+
+Test(daemon_submit, what_is_not_finished_is_in_the_journal)
+{
+	char big[20001];
+	const char *settings = hall_settings("grace_ms = 0", hall_model("m", 1));
+	struct hall h;
+	struct hall_job j;
+
+	memset(big, 'x', sizeof big - 1);
+	big[sizeof big - 1] = '\0';
+	hall_open(&h, settings);
+	hall_wait_open(&h);
+	same(hall_submit(&h, "c", "a", "one"), "ACCEPTED");
+	same(hall_submit(&h, "c", "b", big), "ACCEPTED"); /* one in its row, one in the spool */
+	hall_close(&h);
+	hall_open(&h, settings);
+	hall_wait_open(&h);
+	hall_work(&h, h.work, 2);
+	j = hall_job(&h, h.work);
+	same(j.text, "one");
+	hall_encode(&h, &j, 1.0F);
+	j = hall_job(&h, h.work);
+	same(j.part, "b");
+	cr_assert(eq(sz, bus_size(&h.m, 3), sizeof big - 1));
+	hall_encode(&h, &j, 1.0F);
+	do {
+		(void)hall_ask(&h, h.front, "GET", "{\"stream\":\"s\",\"case\":\"c\"}");
+	} while (strcmp(h.c.verb, "PENDING") == 0);
+	same(h.c.verb, "JUDGMENT");
+	same(hall_data(&h, "kind"), "result");
+	hall_close(&h);
+}
+
+Test(daemon_submit, deadline_goes_on_while_the_daemon_is_down)
+{
+	struct as_buf b = { 0 };
+	struct hall h;
+	struct hall_job j;
+
+	as_buf_printf(&b,
+		      "[daemon]\nstate = state\nruntime = run\ngrace_ms = 0\nlog_level = error\n"
+		      "[stream.s]\nmodel = %s\ndeadline_ms = 1\n",
+		      hall_model("m", 1));
+	hall_open(&h, tmpdir_file("assayd.ini", b.data));
+	hall_wait_open(&h);
+	same(hall_submit(&h, "c", "a", "one"), "ACCEPTED");
+	hall_close(&h);
+	hall_open(&h, tmpdir_path("assayd.ini"));
+	hall_wait_open(&h);
+	same(hall_ask(&h, h.front, "GET", "{\"stream\":\"s\",\"case\":\"c\"}"), "PENDING");
+	same(hall_str(&h, "state"), "encoding");
+	same(hall_submit(&h, "c", "b", "too late"), "CLOSED");
+	hall_work(&h, h.work, 2);
+	j = hall_job(&h, h.work);
+	hall_encode(&h, &j, 1.0F);
+	do {
+		(void)hall_ask(&h, h.front, "GET", "{\"stream\":\"s\",\"case\":\"c\"}");
+	} while (strcmp(h.c.verb, "PENDING") == 0);
+	same(io_json_str(io_json_at(io_json_find(io_json_find(h.c.doc, "data"), "missing"), 0)),
+	     "b");
+	as_buf_free(&b);
+	hall_close(&h);
+}
