@@ -19,7 +19,7 @@ struct column {
 struct columns {
 	const struct tr_data *d;
 	struct column *column[IO_PARTS_MAX]; /* [columns of the part], of record parts */
-	struct as_map values;                /* "part/column=value" -> feature + 1 */
+	struct as_map values;                /* "part/column=value" -> its feature, owned */
 	uint32_t features;
 	struct as_buf key;
 	bool dictionary; /* second pass over the training cases: values become features */
@@ -85,9 +85,9 @@ static int each_record(struct columns *k, const struct tr_case *c, on_cell fn, s
 {
 	int rc = AS_OK;
 
-	for (size_t i = 0; i < c->pages; i++) {
+	for (size_t i = 0; rc == AS_OK && i < c->pages; i++) {
 		if (is_record(k->d, c->page[i].part)) {
-			TRY(each_cell(k, &c->page[i], fn, e));
+			rc = each_cell(k, &c->page[i], fn, e);
 		}
 	}
 	for (uint32_t m = 0; m < k->d->task->parts; m++) {
@@ -98,7 +98,6 @@ static int each_record(struct columns *k, const struct tr_case *c, on_cell fn, s
 			fn(k, m, i, NULL);
 		}
 	}
-out:
 	return rc;
 }
 
@@ -118,21 +117,22 @@ static void count(struct columns *k, uint32_t part, size_t col, const char *cell
 	}
 }
 
-/* The feature of a value, 0 where it is none. */
-static uint32_t value_of(struct columns *k, uint32_t part, size_t col, const char *cell)
+/* The feature of a value; NULL where it is none. */
+static const uint32_t *value_of(struct columns *k, uint32_t part, size_t col, const char *cell)
 {
 	size_t n;
 	const char *s = io_cell_trim(cell, &n);
-	uintptr_t at;
+	uint32_t *at;
 
 	as_buf_clear(&k->key);
 	as_buf_printf(&k->key, "%u/%zu=%.*s", part, col, (int)n, s);
-	at = (uintptr_t)as_map_find(&k->values, k->key.data);
-	if (at == 0 && k->dictionary) {
-		at = ++k->features;
-		as_map_put(&k->values, k->key.data, (void *)at);
+	at = as_map_find(&k->values, k->key.data);
+	if (at == NULL && k->dictionary) {
+		at = as_malloc(sizeof *at);
+		*at = k->features++;
+		as_map_put(&k->values, k->key.data, at);
 	}
-	return (uint32_t)at;
+	return at;
 }
 
 static void learn(struct columns *k, uint32_t part, size_t col, const char *cell)
@@ -148,10 +148,10 @@ static void emit(struct columns *k, uint32_t part, size_t col, const char *cell)
 	double v;
 
 	if (!c->number) {
-		const uint32_t at = cell != NULL ? value_of(k, part, col, cell) : 0;
+		const uint32_t *at = cell != NULL ? value_of(k, part, col, cell) : NULL;
 
-		if (at > 0) {
-			tr_sparse_put(k->x, at - 1, 1.0F);
+		if (at != NULL) {
+			tr_sparse_put(k->x, *at, 1.0F);
 		}
 	} else if (cell != NULL && io_cell_number(cell, &v)) {
 		const double mean = c->sum / (double)c->numbers;
@@ -243,18 +243,14 @@ out:
 static int put_case(struct columns *k, const struct tr_case *c, bool record, bool words,
 		    struct as_err *e)
 {
-	int rc = AS_OK;
+	int rc = record ? each_record(k, c, emit, e) : AS_OK;
 
-	if (record) {
-		TRY(each_record(k, c, emit, e));
-	}
-	for (size_t i = 0; words && i < c->pages; i++) {
+	for (size_t i = 0; rc == AS_OK && words && i < c->pages; i++) {
 		if (is_words(k->d, c->page[i].part)) {
-			TRY(put_words(k, &c->page[i], k->features, e));
+			rc = put_words(k, &c->page[i], k->features, e);
 		}
 	}
 	tr_sparse_end_row(k->x);
-out:
 	return rc == AS_OK ? rc : as_wrap(e, "%s:%zu: case %s", c->path, c->line, c->id);
 }
 
@@ -275,6 +271,9 @@ int tr_columns(struct tr_sparse *x, const struct tr_data *d, bool record, bool w
 out:
 	for (size_t m = 0; m < IO_PARTS_MAX; m++) {
 		free(k.column[m]);
+	}
+	for (size_t i = 0; i < k.values.cap; i++) {
+		free(k.values.slot[i].key != NULL ? k.values.slot[i].value : NULL);
 	}
 	as_map_free(&k.values);
 	as_buf_free(&k.key);

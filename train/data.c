@@ -365,6 +365,23 @@ void tr_inputs_free(struct tr_inputs *x)
 	*x = (struct tr_inputs){ 0 };
 }
 
+/* The cells of one case. */
+static int add_statistics(struct enc_table_stats *stats, const struct tr_data *d,
+			  const struct tr_case *c, struct as_err *e)
+{
+	int rc = AS_OK;
+
+	for (size_t j = 0; rc == AS_OK && j < c->pages; j++) {
+		const int k = d->enc.of[c->page[j].part];
+		const struct assay_item item = tr_item(d, &c->page[j]);
+
+		if (k != TR_FROZEN && tr_kind_learns(d->enc.kind[k])) {
+			rc = enc_table_stats_add(stats, &item, e);
+		}
+	}
+	return rc;
+}
+
 int tr_statistics(const struct tr_data *d, const size_t *cases, size_t n, struct as_buf *out,
 		  struct as_err *e)
 {
@@ -374,16 +391,7 @@ int tr_statistics(const struct tr_data *d, const size_t *cases, size_t n, struct
 
 	enc_table_stats_init(&stats, d->task);
 	for (size_t i = 0; i < n; i++) {
-		const struct tr_case *c = &d->v[cases[i]];
-
-		for (size_t j = 0; j < c->pages; j++) {
-			const int k = d->enc.of[c->page[j].part];
-			const struct assay_item item = tr_item(d, &c->page[j]);
-
-			if (k != TR_FROZEN && tr_kind_learns(d->enc.kind[k])) {
-				TRY(enc_table_stats_add(&stats, &item, e));
-			}
-		}
+		TRY(add_statistics(&stats, d, &d->v[cases[i]], e));
 	}
 	enc_table_stats_finish(&stats);
 	io_jw_obj(&w, NULL);

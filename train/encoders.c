@@ -32,7 +32,7 @@ int tr_encoders_open(struct tr_encoders *s, struct nn_params *ps, const struct i
 	int rc = AS_OK;
 
 	*s = (struct tr_encoders){ 0 };
-	for (size_t m = 0; m < task->parts; m++) {
+	for (size_t m = 0; rc == AS_OK && m < task->parts; m++) {
 		const struct enc_kind *kind = tr_kind_of(task->part[m].modality);
 		size_t i = 0;
 
@@ -45,11 +45,10 @@ int tr_encoders_open(struct tr_encoders *s, struct nn_params *ps, const struct i
 		}
 		if (i == s->n) {
 			s->kind[s->n++] = kind;
-			TRY(kind->open(&s->enc[i], ps, task, statistics, e));
+			rc = kind->open(&s->enc[i], ps, task, statistics, e);
 		}
 		s->of[m] = (int)i;
 	}
-out:
 	return rc;
 }
 

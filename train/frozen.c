@@ -81,11 +81,9 @@ static int open_part(struct tr_frozen *f, const struct io_task *task, const stru
 	}
 	f->source[m].frozen = true;
 	if (plugged) {
-		TRY(set_source(&f->source[m], p->modality, p->name, p->version, e));
 		f->source[m].dim = f->encoder.dim;
-		if (want != NULL) {
-			TRY(check_source(want, &f->source[m], e));
-		}
+		TRY(set_source(&f->source[m], p->modality, p->name, p->version, e));
+		TRY(want != NULL ? check_source(want, &f->source[m], e) : AS_OK);
 	} else if (want != NULL) {
 		f->source[m] = *want;
 	}

@@ -13,7 +13,7 @@ struct tr_pool; /* the caller's thread is one of them */
 enum { TR_THREADS_MAX = 64 };
 
 /* threads: 1 .. TR_THREADS_MAX. */
-int tr_pool_open(struct tr_pool **p, size_t threads, struct as_err *e) AS_CHECKED;
+int tr_pool_open(struct tr_pool **out, size_t threads, struct as_err *e) AS_CHECKED;
 void tr_pool_close(struct tr_pool *p); /* accepts NULL */
 size_t tr_pool_threads(const struct tr_pool *p);
 

@@ -156,7 +156,8 @@ static int validate(struct run *r, struct tr_epoch *ep, struct as_err *e)
 	struct tr_scores s;
 	int rc;
 
-	TRY(tr_score(&s, r->net, plan->in, plan->stop, plan->stops, &plan->parts, 1, plan->pool,
+	TRY(tr_score(&s, r->net, plan->in,
+		     &(struct tr_question){ plan->stop, plan->stops, &plan->parts, 1 }, plan->pool,
 		     e));
 	measure(r, s.logits, ep);
 out:
@@ -202,34 +203,42 @@ static void average(struct run *r)
 	}
 }
 
-static int run_epochs(struct run *r, struct as_err *e)
+/* Runs, scores and tells one epoch. */
+static int one_epoch(struct run *r, size_t epoch, struct as_err *e)
 {
 	const struct tr_plan *plan = r->plan;
 	struct tr_outcome *out = r->out;
+	struct tr_epoch ep = { .epoch = epoch + 1,
+			       .epochs = plan->epochs,
+			       .stop_loss = (double)NAN,
+			       .metric = (double)NAN };
+	int rc;
+
+	TRY(run_epoch(r, epoch, &ep.loss, &out->interrupted, e));
+	if (out->interrupted) {
+		goto out;
+	}
+	TRY(plan->stops > 0 ? validate(r, &ep, e) : AS_OK);
+	ep.seconds = (double)(as_mono_ns() - r->began) * 1e-9;
+	if (keep(r, plan->stops > 0 ? ep.stop_loss : -(double)ep.epoch)) {
+		out->best = ep.epoch;
+	}
+	out->curve[out->epochs++] = ep;
+	plan->watch->epoch(plan->watch->ctx, &ep);
+out:
+	return rc;
+}
+
+static int run_epochs(struct run *r, struct as_err *e)
+{
+	const size_t patience = r->plan->in->data->task->hyper.patience;
+	const struct tr_outcome *out = r->out;
 	int rc = AS_OK;
 
-	for (size_t epoch = 0; epoch < plan->epochs; epoch++) {
-		struct tr_epoch ep = { .epoch = epoch + 1,
-				       .epochs = plan->epochs,
-				       .stop_loss = (double)NAN,
-				       .metric = (double)NAN };
-
-		TRY(run_epoch(r, epoch, &ep.loss, &out->interrupted, e));
-		if (out->interrupted) {
-			break;
-		}
-		if (plan->stops > 0) {
-			TRY(validate(r, &ep, e));
-		}
-		ep.seconds = (double)(as_mono_ns() - r->began) * 1e-9;
-		if (keep(r, plan->stops > 0 ? ep.stop_loss : -(double)ep.epoch)) {
-			out->best = ep.epoch;
-		}
-		out->curve[out->epochs++] = ep;
-		plan->watch->epoch(plan->watch->ctx, &ep);
-		if (ep.epoch >= out->best + plan->in->data->task->hyper.patience) {
-			break;
-		}
+	for (size_t epoch = 0;
+	     epoch < r->plan->epochs && !out->interrupted && out->epochs < out->best + patience;
+	     epoch++) {
+		TRY(one_epoch(r, epoch, e));
 	}
 	if (r->kepts == 0) {
 		return as_fail(e, AS_ECLOSED, "interrupted before the first epoch was done");

@@ -8,8 +8,7 @@ struct job {
 	struct tr_scores *s;
 	const struct tr_net *net;
 	const struct tr_inputs *in;
-	const size_t *cases;
-	const uint32_t *mask;
+	const struct tr_question *q;
 	struct as_arena *mem; /* [threads] */
 };
 
@@ -17,7 +16,7 @@ static void score_case(void *ctx, size_t i, size_t thread)
 {
 	const struct job *j = ctx;
 	struct tr_scores *s = j->s;
-	const struct tr_case *c = &j->in->data->v[j->cases[i]];
+	const struct tr_case *c = &j->in->data->v[j->q->cases[i]];
 	const struct nn_step step = { .p = j->net->ps.v, .mem = &j->mem[thread] };
 	const size_t bytes = s->c * sizeof(float);
 	struct tr_pass pass;
@@ -25,14 +24,14 @@ static void score_case(void *ctx, size_t i, size_t thread)
 
 	as_arena_reset(step.mem, 0);
 	for (size_t k = 0; k < s->masks; k++) {
-		any |= j->mask[k];
+		any |= j->q->mask[k];
 	}
 	s->there[i] = c->parts;
 	tr_net_encode(j->net, &step, j->in, c, any, &pass);
 	for (size_t k = 0; k < s->masks; k++) {
 		const size_t mark = step.mem->used;
 
-		tr_net_fuse(j->net, &step, j->mask[k], &pass);
+		tr_net_fuse(j->net, &step, j->q->mask[k], &pass);
 		memcpy(s->logits + (k * s->n + i) * s->c, pass.fuse.logits, bytes);
 		for (size_t m = 0; k == 0 && m < s->parts; m++) {
 			if (pass.fuse.present[m]) {
@@ -43,24 +42,32 @@ static void score_case(void *ctx, size_t i, size_t thread)
 	}
 }
 
-int tr_score(struct tr_scores *s, const struct tr_net *net, const struct tr_inputs *in,
-	     const size_t *cases, size_t n, const uint32_t *mask, size_t masks,
-	     struct tr_pool *pool, struct as_err *e)
+static int open_arenas(struct as_arena *mem, size_t n, struct as_err *e)
 {
-	const size_t threads = tr_pool_threads(pool);
-	struct job j = { s, net, in, cases, mask, as_calloc(threads, sizeof *j.mem) };
 	int rc = AS_OK;
 
-	*s = (struct tr_scores){
-		.n = n, .c = net->fuse.c, .masks = masks, .parts = net->task->parts
-	};
-	s->logits = as_calloc(masks * n * s->c + 1, sizeof *s->logits);
-	s->late = as_calloc(s->parts * n * s->c + 1, sizeof *s->late);
-	s->there = as_calloc(n + 1, sizeof *s->there);
-	for (size_t t = 0; t < threads; t++) {
-		TRY(as_arena_init(&j.mem[t], "score", TR_ARENA_BYTES, e));
+	for (size_t t = 0; t < n; t++) {
+		TRY(as_arena_init(&mem[t], "score", TR_ARENA_BYTES, e));
 	}
-	tr_pool_run(pool, n, score_case, &j);
+out:
+	return rc;
+}
+
+int tr_score(struct tr_scores *s, const struct tr_net *net, const struct tr_inputs *in,
+	     const struct tr_question *q, struct tr_pool *pool, struct as_err *e)
+{
+	const size_t threads = tr_pool_threads(pool);
+	struct job j = { s, net, in, q, as_calloc(threads, sizeof *j.mem) };
+	int rc;
+
+	*s = (struct tr_scores){
+		.n = q->n, .c = net->fuse.c, .masks = q->masks, .parts = net->task->parts
+	};
+	s->logits = as_calloc(s->masks * s->n * s->c + 1, sizeof *s->logits);
+	s->late = as_calloc(s->parts * s->n * s->c + 1, sizeof *s->late);
+	s->there = as_calloc(s->n + 1, sizeof *s->there);
+	TRY(open_arenas(j.mem, threads, e));
+	tr_pool_run(pool, s->n, score_case, &j);
 out:
 	for (size_t t = 0; t < threads; t++) {
 		as_arena_free(&j.mem[t]);

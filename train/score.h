@@ -17,10 +17,16 @@ struct tr_scores {
 	uint32_t *there; /* [n] bits of the parts that the case has */
 };
 
-/* cases [n] are indices into in->data. */
+/* What is asked: these cases under these masks. */
+struct tr_question {
+	const size_t *cases; /* [n] indices into the inputs' data */
+	size_t n;
+	const uint32_t *mask; /* [masks] */
+	size_t masks;
+};
+
 int tr_score(struct tr_scores *s, const struct tr_net *net, const struct tr_inputs *in,
-	     const size_t *cases, size_t n, const uint32_t *mask, size_t masks,
-	     struct tr_pool *pool, struct as_err *e) AS_CHECKED;
+	     const struct tr_question *q, struct tr_pool *pool, struct as_err *e) AS_CHECKED;
 void tr_scores_free(struct tr_scores *s);
 
 /* [n, c] under mask k. */

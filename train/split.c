@@ -49,14 +49,14 @@ static size_t find_groups(const struct tr_units *u, size_t *at, struct group *g)
 	for (size_t i = 0; i < counted(u); i++) {
 		const char *name = u->group[case_of(u, i)];
 
-		at[i] = (size_t)(uintptr_t)as_map_find(&index, name);
-		if (at[i] == 0) {
-			g[groups] = (struct group){ 0 };
-			at[i] = ++groups;
-			as_map_put(&index, name, (void *)(uintptr_t)groups);
+		struct group *of = as_map_find(&index, name);
+
+		if (of == NULL) {
+			of = &g[groups++];
+			as_map_put(&index, name, of);
 		}
-		at[i]--;
-		g[at[i]].size++;
+		at[i] = (size_t)(of - g);
+		of->size++;
 	}
 	as_map_free(&index);
 	return groups;

@@ -257,6 +257,20 @@ static void pool(struct tr_study *s, const size_t *cases, const struct tr_scores
 	}
 }
 
+/* Line i of the report in run k, from scores under all patterns. */
+static int score_line(struct tr_study *s, const struct tr_trained *t, size_t i, size_t k,
+		      const struct tr_scores *scores, struct as_err *e)
+{
+	if (s->report.line[i].baseline) {
+		return put_baseline(s, i, k, e);
+	}
+	if (i > 0 && s->o->retrain) {
+		return s->interrupted ? AS_OK : retrain_line(s, i, k, e);
+	}
+	put_line(s, t, i, k, scores);
+	return AS_OK;
+}
+
 static int score_run(struct tr_study *s, struct tr_trained *t, size_t k, struct as_err *e)
 {
 	struct tr_scores scores = { 0 };
@@ -267,16 +281,7 @@ static int score_run(struct tr_study *s, struct tr_trained *t, size_t k, struct 
 	TRY(tr_trained_score(t, cases, n, s->o->pool, &scores, e));
 	pool(s, cases, &scores);
 	for (size_t i = 0; i < s->report.lines; i++) {
-		if (s->report.line[i].baseline) {
-			TRY(put_baseline(s, i, k, e));
-		} else if (i == 0 || !s->o->retrain) {
-			put_line(s, t, i, k, &scores);
-		}
-	}
-	for (size_t i = 1; s->o->retrain && i < s->report.lines && !s->interrupted; i++) {
-		if (!s->report.line[i].baseline) {
-			TRY(retrain_line(s, i, k, e));
-		}
+		TRY(score_line(s, t, i, k, &scores, e));
 	}
 out:
 	tr_scores_free(&scores);

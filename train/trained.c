@@ -28,7 +28,8 @@ int tr_trained_fit(struct tr_trained *t, const struct tr_data *d, struct tr_plan
 	if (plan->stops > 0) {
 		y = as_malloc((plan->stops * t->net.fuse.c + 1) * sizeof *y);
 		tr_truth(d, plan->stop, plan->stops, y);
-		TRY(tr_score(&s, &t->net, &t->in, plan->stop, plan->stops, &plan->parts, 1,
+		TRY(tr_score(&s, &t->net, &t->in,
+			     &(struct tr_question){ plan->stop, plan->stops, &plan->parts, 1 },
 			     plan->pool, e));
 		tr_fit_scale(&t->net, &s, y, t->temperature);
 	}
@@ -54,7 +55,8 @@ int tr_trained_score(struct tr_trained *t, const size_t *cases, size_t n, struct
 	uint32_t mask[FU_PATTERNS];
 	const size_t masks = tr_patterns(t->net.task->parts, mask);
 
-	return tr_score(s, &t->net, &t->in, cases, n, mask, masks, pool, e);
+	return tr_score(s, &t->net, &t->in, &(struct tr_question){ cases, n, mask, masks }, pool,
+			e);
 }
 
 int tr_trained_calibrate(struct tr_trained *t, const size_t *cases, size_t n, struct tr_pool *pool,

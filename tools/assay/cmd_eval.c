@@ -32,7 +32,7 @@ static int score(struct tr_reader *r, const struct tr_data *d, struct tr_report 
 		cases[i] = i;
 	}
 	TRY(tr_inputs_init(&in, d, &r->net.enc, e));
-	TRY(tr_score(&s, &r->net, &in, cases, d->n, mask, masks, pool, e));
+	TRY(tr_score(&s, &r->net, &in, &(struct tr_question){ cases, d->n, mask, masks }, pool, e));
 	for (size_t i = 0; i < report->lines; i++) {
 		tr_answers(c, d->task, &s, report->line[i].pattern, p);
 		tr_report_put(report, i, 0, cases, d->n, p, c->threshold);
