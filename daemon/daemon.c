@@ -267,11 +267,11 @@ static void free_lists(struct dm_daemon *d)
 
 static void close_sockets(struct dm_daemon *d)
 {
-	struct bus_socket *const all[] = { d->front, d->control, d->work, d->features, d->feed };
-
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-		bus_socket_close(all[i]);
-	}
+	bus_socket_close(d->front);
+	bus_socket_close(d->control);
+	bus_socket_close(d->work);
+	bus_socket_close(d->features);
+	bus_socket_close(d->feed);
 }
 
 void dm_stop(struct dm_daemon *d)

@@ -169,7 +169,7 @@ void dm_drain(struct dm_daemon *d);
 int dm_loop(struct dm_daemon *d, struct as_err *e) AS_CHECKED;
 
 /* models.c */
-int dm_model_open(struct dm_daemon *d, const char *file, struct dm_model **m,
+int dm_model_open(struct dm_daemon *d, const char *file, struct dm_model **out,
 		  struct as_err *e) AS_CHECKED;
 void dm_model_use(struct dm_model *m);
 void dm_model_leave(struct dm_daemon *d, struct dm_model *m); /* the last to leave closes it */
@@ -260,7 +260,7 @@ int dm_children_apply(struct dm_daemon *d, const struct io_config *c, struct as_
 void dm_children_start(struct dm_daemon *d, int64_t now); /* those whose time has come */
 void dm_children_died(struct dm_daemon *d);
 struct dm_child *dm_child_find(const struct dm_daemon *d, const char *token);
-void dm_child_kill(struct dm_daemon *d, struct dm_child *c);
+void dm_child_kill(struct dm_daemon *d, struct dm_child *k);
 void dm_children_stop(struct dm_daemon *d);          /* all, and waits for them */
 int64_t dm_children_next(const struct dm_daemon *d); /* monotonic ns of the next start */
 

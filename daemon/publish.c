@@ -72,7 +72,7 @@ static void write_judgment(const struct dm_daemon *d, const struct dm_case *c, u
 		io_jw_str(&w, "limit", c->limit);
 		io_jw_str(&w, "message", c->message);
 		write_model(c->model, &w);
-	} else {
+	} else if (o != NULL) {
 		as_buf_puts(out, ",");
 		as_buf_put(out, o->members.data, o->members.len);
 	}

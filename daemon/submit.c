@@ -161,7 +161,7 @@ static int read_submission(struct dm_daemon *d, const struct bus_call *c, struct
 	}
 	make_manifest(op);
 	op->key = as_strdup(key ? key : op->manifest);
-	op->bytes = as_calloc(op->pages ? op->pages : 1, sizeof *op->bytes);
+	op->bytes = as_calloc(op->pages ? op->pages : 1, sizeof(struct bus_bytes *));
 	for (size_t i = 0; i < op->pages; i++) {
 		op->bytes[i] = bus_take(m, c->at + i);
 	}

@@ -62,16 +62,18 @@ static int fail(struct as_err *e, const char *what, const char *name)
 	return as_fail(e, code, "%s %s: %s", what, name, zmq_strerror(errno));
 }
 
-int bus_open(struct bus **b, struct as_err *e)
+int bus_open(struct bus **out, struct as_err *e)
 {
-	*b = as_calloc(1, sizeof **b);
-	(*b)->ctx = zmq_ctx_new();
-	if ((*b)->ctx == NULL || zmq_ctx_set((*b)->ctx, ZMQ_MAX_SOCKETS, SOCKETS_MAX) != 0) {
+	struct bus *b = as_calloc(1, sizeof *b);
+
+	*out = NULL;
+	b->ctx = zmq_ctx_new();
+	if (b->ctx == NULL || zmq_ctx_set(b->ctx, ZMQ_MAX_SOCKETS, SOCKETS_MAX) != 0) {
 		(void)fail(e, "zmq_ctx_new", "");
-		bus_close(*b);
-		*b = NULL;
+		bus_close(b);
 		return e->code;
 	}
+	*out = b;
 	return AS_OK;
 }
 
@@ -80,8 +82,12 @@ void bus_close(struct bus *b)
 	if (b == NULL) {
 		return;
 	}
-	while (b->ctx != NULL && zmq_ctx_term(b->ctx) != 0 && errno == EINTR) {
-		continue;
+	if (b->ctx != NULL) {
+		int bad;
+
+		do {
+			bad = zmq_ctx_term(b->ctx);
+		} while (bad != 0 && errno == EINTR);
 	}
 	free(b);
 }

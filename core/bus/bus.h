@@ -22,7 +22,7 @@ struct bus;        /* the process's one context; any thread may open sockets on 
 struct bus_socket; /* one thread at a time */
 struct bus_bytes;  /* bytes of one frame that outlive their message, shared with what is sent */
 
-int bus_open(struct bus **b, struct as_err *e) AS_CHECKED;
+int bus_open(struct bus **out, struct as_err *e) AS_CHECKED;
 /* Close all sockets first; waits for their linger. Accepts NULL. */
 void bus_close(struct bus *b);
 
@@ -39,7 +39,7 @@ struct bus_options {
 
 /* AS_ECONFIG: an endpoint that cannot be (an ipc path over BUS_IPC_MAX bytes among them).
  * AS_EUNAVAIL: the address is in use or not this machine's. AS_EIO: anything else. */
-int bus_socket_open(struct bus_socket **s, struct bus *b, const struct bus_options *o,
+int bus_socket_open(struct bus_socket **out, struct bus *b, const struct bus_options *o,
 		    struct as_err *e) AS_CHECKED;
 void bus_socket_close(struct bus_socket *s); /* accepts NULL */
 /* A second address for a bound socket. */

@@ -29,7 +29,7 @@ struct st_store;
 
 /* Opens or makes STATE/journal.db and STATE/spool. AS_EAGAIN: another process has it. AS_ECONFIG:
  * it was written by a newer assayd. */
-int st_open(struct st_store **s, const char *state, struct as_err *e) AS_CHECKED;
+int st_open(struct st_store **out, const char *state, struct as_err *e) AS_CHECKED;
 void st_close(struct st_store *s); /* accepts NULL */
 /* Made once with the journal, random. */
 const char *st_journal(const struct st_store *s);

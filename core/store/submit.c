@@ -160,43 +160,59 @@ static bool any_fresh(const struct st_answer *out, size_t pages)
 	return false;
 }
 
+static int add_all(struct st_store *s, const struct st_submission *in, struct found *k,
+		   struct st_answer *out, struct as_err *e)
+{
+	int rc = add_case(s, in, k, e);
+
+	for (size_t i = 0; i < in->pages && rc == AS_OK; i++) {
+		if (out->fresh[i]) {
+			rc = add_page(s, k->id, &in->page[i], e);
+		}
+	}
+	if (rc == AS_OK) {
+		rc = count_pages(s, k->id, &out->pages, e);
+	}
+	return rc == AS_OK ? add_key(s, in, k->id, out->pages, e) : rc;
+}
+
+/* The verdict on a submission that does not contradict what is there. */
+static enum st_verdict decide(const struct st_submission *in, const struct found *k,
+			      const struct st_answer *out)
+{
+	const bool over = k->complete || k->judged;
+
+	if (k->id == 0 || any_fresh(out, in->pages)) {
+		return over || in->closed ? ST_CLOSED : ST_ACCEPTED;
+	}
+	return in->complete && !over ? ST_ACCEPTED : ST_DUPLICATE;
+}
+
 int st_submit(struct st_store *s, const struct st_submission *in, struct st_answer *out,
 	      struct as_err *e)
 {
 	struct found k;
 	bool seen;
-	bool fresh;
 	int rc;
 
 	*out = (struct st_answer){ .verdict = ST_ACCEPTED };
-	TRY(find_key(s, in, out, &seen, e));
-	if (seen) {
-		return AS_OK;
+	rc = find_key(s, in, out, &seen, e);
+	if (rc != AS_OK || seen) {
+		return rc;
 	}
-	TRY(find_case(s, in, &k, e));
+	rc = find_case(s, in, &k, e);
 	out->judged = k.judged;
-	TRY(compare(s, in, k.id, out, e));
-	if (out->verdict == ST_CONFLICT) {
-		return AS_OK;
+	if (rc == AS_OK) {
+		rc = compare(s, in, k.id, out, e);
 	}
-	fresh = k.id == 0 || any_fresh(out, in->pages);
-	if (fresh && (in->closed || k.complete || k.judged)) {
-		out->verdict = ST_CLOSED;
+	if (rc != AS_OK || out->verdict == ST_CONFLICT) {
+		return rc;
+	}
+	out->verdict = decide(in, &k, out);
+	if (out->verdict == ST_CLOSED) {
 		(void)snprintf(out->message, sizeof out->message, "the case is %s",
 			       k.judged ? "judged" : "closed");
 		return AS_OK;
 	}
-	if (!fresh && (!in->complete || k.complete || k.judged)) {
-		out->verdict = ST_DUPLICATE;
-	}
-	TRY(add_case(s, in, &k, e));
-	for (size_t i = 0; i < in->pages; i++) {
-		if (out->fresh[i]) {
-			TRY(add_page(s, k.id, &in->page[i], e));
-		}
-	}
-	TRY(count_pages(s, k.id, &out->pages, e));
-	TRY(add_key(s, in, k.id, out->pages, e));
-out:
-	return rc;
+	return add_all(s, in, &k, out, e);
 }

@@ -56,7 +56,7 @@ static void heap_add(struct fu_join *j, struct fu_case *c)
 {
 	if (j->heaped == j->heap_cap) {
 		j->heap_cap = j->heap_cap ? 2 * j->heap_cap : 64;
-		j->heap = as_realloc(j->heap, j->heap_cap, sizeof *j->heap);
+		j->heap = as_realloc(j->heap, j->heap_cap, sizeof(struct fu_case *));
 	}
 	put_at(j, ++j->heaped, c);
 	sift_up(j, c);
