@@ -114,18 +114,19 @@ static int judge_case(struct judging *j, const struct io_case *c, struct as_err 
 static int judge_row(struct judging *j, const struct io_binding *b, const struct io_row *row,
 		     struct as_err *e)
 {
+	const struct tr_refusal why = { 0 };
 	struct io_case c = { 0 };
 	struct as_err refused;
-	int rc;
+	char line[32];
+	int rc = io_case_make(&j->r.judge.task, b, row, j->o->data, &c, &refused);
 
-	if (io_case_make(&j->r.judge.task, b, row, j->o->data, &c, &refused) != AS_OK) {
-		const struct tr_refusal why = { 0 };
-
-		rc = is_refusal(refused.code)
-			 ? put_rejected(j, c.id[0] ? c.id : "?", &why, &refused, e)
-			 : (*e = refused, refused.code);
-	} else {
+	if (rc == AS_OK) {
 		rc = judge_case(j, &c, e);
+	} else if (is_refusal(rc)) {
+		(void)snprintf(line, sizeof line, "line %zu", row->line);
+		rc = put_rejected(j, c.id[0] != '\0' ? c.id : line, &why, &refused, e);
+	} else {
+		*e = refused;
 	}
 	io_case_free(&c);
 	return rc;

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cmd_judge_test.c - train, eval and judge as a person calls them. */
+#include "core/base/buf.h"
+#include "core/io/json.h"
+#include "core/tensor/gemm.h"
+#include "tests/support/check.h"
+#include "tests/support/tmpdir.h"
+#include "tests/tools/assay/capture.h"
+#include "tools/assay/cmd.h"
+
+static const char ini[] = "[task]\nname = small\ntarget = y\nlabels = no, yes\nsplit = s\n"
+			  "[part.record]\nmodality = table\ncolumns = a:number\n"
+			  "[part.note]\nmodality = text\ncolumn = t\n"
+			  "[model]\nwidth = 16\nheads = 2\ntext_buckets = 256\n"
+			  "[train]\nrate = 0.003\n";
+
+/* 60 cases to train on and 8 of a split "dev"; y is told by a. */
+static const char *table(void)
+{
+	struct as_buf b = { 0 };
+	const char *path;
+
+	as_buf_puts(&b, "case,s,a,t,y\n");
+	for (int i = 0; i < 68; i++) {
+		as_buf_printf(&b, "c%d,%s,%d,%s,%s\n", i, i < 60 ? "train" : "dev",
+			      i % 2 ? 10 + i % 7 : i % 5, i % 3 ? "plain words" : "",
+			      i % 2 ? "yes" : "no");
+	}
+	path = tmpdir_file("cases.csv", b.data);
+	as_buf_free(&b);
+	return path;
+}
+
+#define run(cmd, ...) capture(cmd, (const char *const[]){ __VA_ARGS__, NULL })
+
+static const char *trained(void)
+{
+	const char *model = tmpdir_path("m.safetensors");
+	struct capture c = run(cmd_train, "train", tmpdir_file("t.ini", ini), "--data", table(),
+			       "--out", model, "--epochs", "6", "--threads", "1");
+
+	cr_assert(eq(int, c.rc, 0), "%s", c.err.data);
+	capture_free(&c);
+	return model;
+}
+
+static bool says(const struct as_buf *b, const char *text)
+{
+	return strstr(b->data, text) != NULL;
+}
+
+static size_t lines(const struct as_buf *b)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->len; i++) {
+		n += b->data[i] == '\n';
+	}
+	return n;
+}
+
+Test(assay_cmd_judge, every_case_of_a_table_gets_a_line, .init = tn_init)
+{
+	struct capture c = run(cmd_judge, "judge", trained(), "--data", table(), "--json");
+	struct json_t *doc = NULL;
+	struct as_err e = { 0 };
+	const struct json_t *data;
+
+	cr_assert(eq(int, c.rc, 0), "%s", c.err.data);
+	cr_assert(eq(sz, lines(&c.out), 68));
+	ok(io_json_parse(c.out.data, (size_t)(strchr(c.out.data, '\n') - c.out.data), "line", &doc,
+			 &e));
+	data = io_json_find(doc, "data");
+	same(io_json_find_str(doc, "type", ""), "io.assay.judgment.v1");
+	same(io_json_find_str(doc, "subject", ""), "c0");
+	same(io_json_find_str(data, "kind", ""), "result");
+	cr_assert(eq(sz, io_json_len(io_json_find(data, "labels")), 2));
+	same(io_json_str(io_json_at(io_json_find(data, "missing"), 0)), "note");
+	io_json_free(doc);
+	capture_free(&c);
+}
+
+Test(assay_cmd_judge, one_case_from_the_files_of_its_parts, .init = tn_init)
+{
+	const char *model = trained();
+	struct as_buf record = { 0 };
+	struct as_buf note = { 0 };
+	struct capture c;
+
+	as_buf_printf(&record, "record=%s", tmpdir_file("r.csv", "a\n12\n"));
+	as_buf_printf(&note, "note=%s", tmpdir_file("n.txt", "plain words"));
+	c = run(cmd_judge, "judge", model, "--part", record.data, "--part", note.data, "--case",
+		"mine");
+	cr_assert(eq(int, c.rc, 0), "%s", c.err.data);
+	cr_assert(says(&c.out, "mine\n  yes  "), "%s", c.out.data);
+	cr_assert(says(&c.out, "record  ") && says(&c.out, "alone: yes"), "%s", c.out.data);
+	capture_free(&c);
+	c = run(cmd_judge, "judge", model, "--part", "recrod=x");
+	cr_assert(eq(int, c.rc, 64));
+	cr_assert(says(&c.err, "did you mean \"record\""), "%s", c.err.data);
+	capture_free(&c);
+	as_buf_free(&record);
+	as_buf_free(&note);
+}
+
+Test(assay_cmd_judge, a_bad_case_is_rejected_and_the_others_are_judged, .init = tn_init)
+{
+	const char *model = trained();
+	const char *cases = tmpdir_file("bad.csv", "case,a,t\nx,3,!\ny,4,fine\n,4,fine\n");
+	struct capture c = run(cmd_judge, "judge", model, "--data", cases, "--json");
+
+	cr_assert(eq(int, c.rc, 65));
+	cr_assert(eq(sz, lines(&c.out), 3), "%s", c.out.data);
+	cr_assert(says(&c.err, "1 of 3 cases were rejected"), "%s", c.err.data);
+	cr_assert(says(&c.out, "\"subject\":\"line 4\",\"data\":{\"kind\":\"rejected\""), "%s",
+		  c.out.data);
+	cr_assert(says(&c.out, "has no id"), "%s", c.out.data);
+	capture_free(&c);
+}
+
+Test(assay_cmd_judge, a_part_without_its_column_needs_without, .init = tn_init)
+{
+	const char *model = trained();
+	const char *cases = tmpdir_file("less.csv", "case,a\nx,3\n");
+	struct capture c = run(cmd_judge, "judge", model, "--data", cases);
+
+	cr_assert(eq(int, c.rc, 65));
+	cr_assert(says(&c.err, "no column \"t\"") && says(&c.err, "--without note"), "%s",
+		  c.err.data);
+	capture_free(&c);
+	c = run(cmd_judge, "judge", model, "--data", cases, "--without", "note");
+	cr_assert(eq(int, c.rc, 0), "%s", c.err.data);
+	cr_assert(says(&c.out, "missing"), "%s", c.out.data);
+	capture_free(&c);
+}
+
+Test(assay_cmd_judge, a_truncated_model_is_refused, .init = tn_init)
+{
+	struct capture c =
+	    run(cmd_judge, "judge", tmpdir_file("cut", "\x10"), "--part", "record=x");
+
+	cr_assert(eq(int, c.rc, 65));
+	capture_free(&c);
+	c = run(cmd_judge, "judge", tmpdir_path("absent"), "--part", "record=x");
+	cr_assert(eq(int, c.rc, 66));
+	cr_assert(says(&c.err, "absent"), "%s", c.err.data);
+	capture_free(&c);
+}
+
+Test(assay_cmd_eval, a_split_is_scored, .init = tn_init)
+{
+	struct capture c =
+	    run(cmd_eval, "eval", trained(), "--data", table(), "--split", "dev", "--json");
+	struct json_t *doc = NULL;
+	struct as_err e = { 0 };
+
+	cr_assert(eq(int, c.rc, 0), "%s", c.err.data);
+	ok(io_json_parse(c.out.data, c.out.len, "scores", &doc, &e));
+	same(io_json_find_str(doc, "task", ""), "small");
+	cr_assert(eq(u64, io_json_find_u64(doc, "cases", 0), 8));
+	cr_assert(
+	    epsilon_eq(dbl, io_json_find_num(io_json_find(doc, "metrics"), "auc", 0), 1.0, 1e-9));
+	cr_assert(eq(sz, io_json_len(io_json_find(doc, "parts")), 2));
+	io_json_free(doc);
+	capture_free(&c);
+	c = run(cmd_eval, "eval", trained(), "--data", table(), "--split", "dve");
+	cr_assert(eq(int, c.rc, 65));
+	cr_assert(says(&c.err, "no case to score"), "%s", c.err.data);
+	capture_free(&c);
+}
+
+Test(assay_cmd_eval, a_masked_part_needs_no_column, .init = tn_init)
+{
+	const char *model = trained();
+	const char *cases = tmpdir_file("less.csv", "case,a,y\nx,3,no\ny,14,yes\n");
+	struct capture c =
+	    run(cmd_eval, "eval", model, "--data", cases, "--without", "note", "--json");
+
+	cr_assert(eq(int, c.rc, 0), "%s", c.err.data);
+	cr_assert(says(&c.out, "\"cases\":2"), "%s", c.out.data);
+	capture_free(&c);
+}
+
+Test(assay_cmd_train, wrong_lines_are_refused_before_anything_is_read, .init = tn_init)
+{
+	const char *task = tmpdir_file("t.ini", ini);
+	struct capture c = run(cmd_train, "train", task, "--out", "m");
+
+	cr_assert(eq(int, c.rc, 64));
+	cr_assert(says(&c.err, "--data: no table given"), "%s", c.err.data);
+	capture_free(&c);
+	c = run(cmd_train, "train", task, "--data", "x", "--out", "m", "--folds", "2");
+	cr_assert(eq(int, c.rc, 64));
+	cr_assert(says(&c.err, "--folds 2: want 3"), "%s", c.err.data);
+	capture_free(&c);
+	c = run(cmd_train, "train", task, "--data", table(), "--out", "/absent/m");
+	cr_assert(eq(int, c.rc, 73));
+	cr_assert(says(&c.err, "cannot write /absent/m"), "%s", c.err.data);
+	capture_free(&c);
+	c = run(cmd_train, "train", task, "--data", table(), "--out", tmpdir_path("m"), "--without",
+		"notes");
+	cr_assert(eq(int, c.rc, 64));
+	cr_assert(says(&c.err, "did you mean note?"), "%s", c.err.data);
+	capture_free(&c);
+}
+
+Test(assay_cmd_train, folds_write_predictions_of_every_case, .init = tn_init)
+{
+	struct capture c = run(cmd_train, "train", tmpdir_file("t.ini", ini), "--data", table(),
+			       "--out", tmpdir_path("m"), "--folds", "3", "--epochs", "2",
+			       "--predictions", "-", "--json", "--threads", "1");
+
+	cr_assert(eq(int, c.rc, 0), "%s", c.err.data);
+	cr_assert(says(&c.out, "\"folds\":[") && says(&c.out, "\"baselines\":{\"majority\""));
+	cr_assert(says(&c.out, "case,fold,by,target,label,no,yes\n"), "%s", c.out.data);
+	/* one line of JSON, the header, and 60 cases by seven: all, 2 parts, 4 baselines */
+	cr_assert(eq(sz, lines(&c.out), 2 + 7 * 60));
+	capture_free(&c);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/assay/print.h"
+
+#include "tests/support/check.h"
+
+#include <stdlib.h>
+
+/* What is printed of a body; free it. */
+static char *printed(const char *body, bool colour)
+{
+	struct json_t *doc = NULL;
+	struct as_err e = { 0 };
+	char *text = NULL;
+	size_t n = 0;
+	FILE *f = open_memstream(&text, &n);
+
+	ok(io_json_parse(body, strlen(body), "body", &doc, &e));
+	cmd_print_judgment(f, doc, colour);
+	(void)fclose(f);
+	io_json_free(doc);
+	return text;
+}
+
+Test(assay_print, a_result_says_label_weights_conflict_and_places)
+{
+	char *text = printed(
+	    "{\"subject\":\"c1\",\"data\":{\"kind\":\"result\",\"stream\":\"s\",\"seq\":7,"
+	    "\"label\":\"bad\",\"probability\":0.9,\"threshold\":0.4,"
+	    "\"labels\":{\"good\":0.1,\"bad\":0.9},"
+	    "\"parts\":{\"scan\":{\"present\":true,\"weight\":0.25,\"labels\":{\"good\":0.6,"
+	    "\"bad\":0.4}},\"note\":{\"present\":false,\"weight\":0}},\"conflict\":0.31,"
+	    "\"alignments\":[{\"strength\":3.14,\"from\":{\"part\":\"note\",\"page\":0,"
+	    "\"bytes\":[0,9],\"label\":\"irregular\"},\"to\":{\"part\":\"scan\",\"page\":1,"
+	    "\"box\":[8,9,32,33]}}]}}",
+	    false);
+
+	same(text, "c1  s 7\n"
+		   "  bad  90.0 %   (good 0.100, bad 0.900; threshold 0.400)\n"
+		   "  scan        █████···············  25 %  alone: good 60.0 %\n"
+		   "  note        missing\n"
+		   "  ! the parts disagree (conflict 0.31): look at this case\n"
+		   "  together    note \"irregular\" ~ scan page 2 at x 8, y 9, 32 x 33 pixels "
+		   "(x 3.1)\n");
+	free(text);
+}
+
+Test(assay_print, a_rejection_says_why)
+{
+	char *text = printed("{\"subject\":\"c\",\"data\":{\"kind\":\"rejected\",\"part\":\"scan\","
+			     "\"message\":\"no pixels\"}}",
+			     false);
+
+	same(text, "c  rejected: no pixels\n");
+	free(text);
+}
+
+Test(assay_print, names_cannot_drive_the_terminal)
+{
+	char *text = printed("{\"subject\":\"a\\u001b[2J\\nb\",\"data\":{\"kind\":\"rejected\","
+			     "\"message\":\"m\\u007f\"}}",
+			     false);
+
+	same(text, "a?[2J?b  rejected: m?\n");
+	free(text);
+}
+
+Test(assay_print, several_labels_and_values)
+{
+	char *text = printed("{\"subject\":\"c\",\"data\":{\"kind\":\"result\",\"label\":[\"a\","
+			     "\"b\"],\"labels\":{\"a\":0.7,\"b\":0.6,\"d\":0.1}}}",
+			     false);
+
+	same(text, "c\n  a, b   (a 0.700, b 0.600, d 0.100)\n");
+	free(text);
+	text = printed("{\"subject\":\"c\",\"data\":{\"kind\":\"result\",\"value\":12.5,"
+		       "\"parts\":{\"scan\":{\"present\":true,\"weight\":1,\"value\":12}}}}",
+		       true);
+	same(text, "\033[1mc\033[0m\n  \033[1m12.5\033[0m\n"
+		   "  scan        ████████████████████ 100 %  alone: 12\n");
+	free(text);
+}
+
+Test(assay_print, what_is_not_known_is_said)
+{
+	char *text = printed("{\"subject\":\"c\",\"data\":{\"kind\":\"other\"}}", false);
+
+	same(text, "c  a judgment of a kind that is not known here\n");
+	free(text);
+}
