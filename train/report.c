@@ -2,11 +2,21 @@
 #include "train/report.h"
 
 #include "core/io/csv.h"
+#include "train/compare.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static void unknown(struct tr_metrics *m, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < TR_METRICS; k++) {
+			m[i].v[k] = (double)NAN;
+		}
+	}
+}
 
 static struct tr_line *add_line(struct tr_report *r)
 {
@@ -15,11 +25,8 @@ static struct tr_line *add_line(struct tr_report *r)
 	l->m = as_calloc(r->runs, sizeof *l->m);
 	l->p = as_calloc(r->d->n * r->c + 1, sizeof *l->p);
 	l->label = as_calloc(r->d->n + 1, sizeof *l->label);
-	for (size_t i = 0; i < r->runs; i++) {
-		for (size_t k = 0; k < TR_METRICS; k++) {
-			l->m[i].v[k] = (double)NAN;
-		}
-	}
+	l->difference = l->difference_se = (double)NAN;
+	unknown(l->m, r->runs);
 	return l;
 }
 
@@ -72,8 +79,39 @@ void tr_report_init(struct tr_report *r, const struct tr_data *d, size_t runs, u
 	}
 }
 
+void tr_report_shuffles(struct tr_report *r, size_t permutations)
+{
+	r->shuffles = permutations;
+	for (size_t m = 0; m < r->d->task->parts; m++) {
+		r->shuffled[m] = as_malloc(r->runs * sizeof *r->shuffled[m]);
+		unknown(r->shuffled[m], r->runs);
+	}
+}
+
+void tr_report_drop(const struct tr_report *r, size_t part, double *drop, double *se)
+{
+	const enum tr_metric k = tr_main_metric(r->d->task);
+	struct tr_metrics *m = as_malloc(r->runs * sizeof *m);
+	struct tr_metrics mean;
+	struct tr_metrics sd;
+	size_t n = 0;
+
+	unknown(m, r->runs);
+	for (size_t f = 0; f < r->runs; f++) {
+		m[f].v[k] = r->line[0].m[f].v[k] - r->shuffled[part][f].v[k];
+		n += !isnan(m[f].v[k]);
+	}
+	tr_metrics_mean(m, r->runs, &mean, &sd);
+	*drop = mean.v[k];
+	*se = sd.v[k] / sqrt((double)n);
+	free(m);
+}
+
 void tr_report_free(struct tr_report *r)
 {
+	for (size_t m = 0; m < IO_PARTS_MAX; m++) {
+		free(r->shuffled[m]);
+	}
 	for (size_t i = 0; i < r->lines; i++) {
 		free(r->line[i].m);
 		free(r->line[i].p);
@@ -117,14 +155,20 @@ static void write_metrics(const struct tr_metrics *m, struct io_jw *w)
 	}
 }
 
-static void write_line(const struct tr_report *r, size_t i, const char *key, struct io_jw *w)
+static void write_number(struct io_jw *w, const char *key, double v)
 {
-	const struct tr_line *l = &r->line[i];
+	if (!isnan(v)) {
+		io_jw_num(w, key, v);
+	}
+}
+
+/* Members of the scores of all runs. */
+static void write_runs(const struct tr_report *r, const struct tr_metrics *m, struct io_jw *w)
+{
 	struct tr_metrics mean;
 	struct tr_metrics sd;
 
-	tr_metrics_mean(l->m, r->runs, &mean, &sd);
-	io_jw_obj(w, key);
+	tr_metrics_mean(m, r->runs, &mean, &sd);
 	write_metrics(&mean, w);
 	if (r->runs > 1) {
 		io_jw_obj(w, "sd");
@@ -133,10 +177,35 @@ static void write_line(const struct tr_report *r, size_t i, const char *key, str
 		io_jw_arr(w, "folds");
 		for (size_t k = 0; k < r->runs; k++) {
 			io_jw_obj(w, NULL);
-			write_metrics(&l->m[k], w);
+			write_metrics(&m[k], w);
 			io_jw_end_obj(w);
 		}
 		io_jw_end_arr(w);
+	}
+}
+
+static void write_line(const struct tr_report *r, size_t i, const char *key, struct io_jw *w)
+{
+	io_jw_obj(w, key);
+	write_runs(r, r->line[i].m, w);
+	write_number(w, "difference", r->line[i].difference);
+	write_number(w, "difference_se", r->line[i].difference_se);
+	io_jw_end_obj(w);
+}
+
+static void write_shuffled(const struct tr_report *r, struct io_jw *w)
+{
+	io_jw_obj(w, "shuffled");
+	for (size_t m = 0; m < r->d->task->parts; m++) {
+		double drop;
+		double se;
+
+		tr_report_drop(r, m, &drop, &se);
+		io_jw_obj(w, r->d->task->part[m].name);
+		write_runs(r, r->shuffled[m], w);
+		write_number(w, "drop", drop);
+		write_number(w, "se", se);
+		io_jw_end_obj(w);
 	}
 	io_jw_end_obj(w);
 }
@@ -145,6 +214,7 @@ void tr_report_write(const struct tr_report *r, struct io_jw *w)
 {
 	io_jw_str(w, "task", r->d->task->name);
 	io_jw_u64(w, "cases", r->scored);
+	io_jw_str(w, "compared", tr_metric_name(tr_main_metric(r->d->task)));
 	write_line(r, 0, "metrics", w);
 	for (int baseline = 0; baseline < 2; baseline++) {
 		io_jw_obj(w, baseline ? "baselines" : "parts");
@@ -154,6 +224,10 @@ void tr_report_write(const struct tr_report *r, struct io_jw *w)
 			}
 		}
 		io_jw_end_obj(w);
+	}
+	if (r->shuffles > 0) {
+		io_jw_u64(w, "shuffles", r->shuffles);
+		write_shuffled(r, w);
 	}
 }
 
@@ -193,13 +267,25 @@ static void text_folds(const struct tr_report *r, struct as_buf *out)
 	}
 }
 
-static void text_line(const struct tr_report *r, size_t i, struct as_buf *out)
+/* Whether lines are compared with all parts. */
+static bool compared(const struct tr_report *r)
+{
+	for (size_t i = 1; i < r->lines; i++) {
+		if (!isnan(r->line[i].difference)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void text_line(const struct tr_report *r, const char *name, const struct tr_metrics *m,
+		      struct as_buf *out)
 {
 	struct tr_metrics mean;
 	struct tr_metrics sd;
 
-	tr_metrics_mean(r->line[i].m, r->runs, &mean, &sd);
-	as_buf_printf(out, "%-22s", r->line[i].name);
+	tr_metrics_mean(m, r->runs, &mean, &sd);
+	as_buf_printf(out, "%-22s", name);
 	for (enum tr_metric k = 0; k < TR_METRICS; k++) {
 		if (!has(r, k)) {
 			continue;
@@ -210,7 +296,29 @@ static void text_line(const struct tr_report *r, size_t i, struct as_buf *out)
 			as_buf_printf(out, " %6.3f±%.3f", mean.v[k], sd.v[k]);
 		}
 	}
+}
+
+static void text_difference(double difference, double se, struct as_buf *out)
+{
+	if (!isnan(difference)) {
+		as_buf_printf(out, " %+12.3f %6.3f", difference, se);
+	}
 	as_buf_puts(out, "\n");
+}
+
+static void text_shuffled(const struct tr_report *r, struct as_buf *out)
+{
+	as_buf_printf(out, "a part exchanged between the cases (%zu permutations)\n", r->shuffles);
+	for (size_t m = 0; m < r->d->task->parts; m++) {
+		char name[TR_LINE_NAME];
+		double drop;
+		double se;
+
+		(void)snprintf(name, sizeof name, "%s shuffled", r->d->task->part[m].name);
+		tr_report_drop(r, m, &drop, &se);
+		text_line(r, name, r->shuffled[m], out);
+		text_difference(-drop, se, out);
+	}
 }
 
 void tr_report_text(const struct tr_report *r, struct as_buf *out)
@@ -221,13 +329,23 @@ void tr_report_text(const struct tr_report *r, struct as_buf *out)
 			as_buf_printf(out, " %12s", tr_metric_name(k));
 		}
 	}
+	if (compared(r)) {
+		as_buf_printf(out, " %6s - all %6s", tr_metric_name(tr_main_metric(r->d->task)),
+			      "se");
+	}
 	as_buf_puts(out, "\n");
 	text_folds(r, out);
 	for (size_t i = 0; i < r->lines; i++) {
-		if (r->line[i].baseline && !r->line[i - 1].baseline) {
+		const struct tr_line *l = &r->line[i];
+
+		if (l->baseline && !r->line[i - 1].baseline) {
 			as_buf_puts(out, "baselines\n");
 		}
-		text_line(r, i, out);
+		text_line(r, l->name, l->m, out);
+		text_difference(l->difference, l->difference_se, out);
+	}
+	if (r->shuffles > 0) {
+		text_shuffled(r, out);
 	}
 }
 

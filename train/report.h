@@ -24,6 +24,8 @@ struct tr_line {
 	struct tr_metrics *m; /* [runs] */
 	float *p;             /* [cases of the data, c] answers on cases that it was scored on */
 	uint32_t *label;      /* [cases] class: the label named */
+	double difference;    /* of the main metric to line 0 (tr_compare); NAN: not compared */
+	double difference_se;
 };
 
 struct tr_report {
@@ -34,6 +36,9 @@ struct tr_report {
 	uint32_t *fold;          /* [cases] the run that scored it, from 1; 0: none */
 	struct tr_line line[TR_VIEWS_MAX + TR_BASES];
 	size_t lines; /* views first, all parts at 0, then the baselines */
+	/* [runs] all parts, one of them exchanged between cases; NULL: not asked for */
+	struct tr_metrics *shuffled[IO_PARTS_MAX];
+	size_t shuffles; /* permutations of each part */
 };
 
 /* parts: bits of those that are shown. baselines: with lines for those that fit. */
@@ -45,8 +50,17 @@ void tr_report_free(struct tr_report *r);
 void tr_report_put(struct tr_report *r, size_t i, size_t run, const size_t *cases, size_t n,
 		   const float *p, const float *thresholds);
 
+/* Room for the scores of every part exchanged between cases, in so many permutations. */
+void tr_report_shuffles(struct tr_report *r, size_t permutations);
+
+/* How much lower the main metric is with this part exchanged: the mean over the runs, and its
+ * standard error, sd / sqrt(runs). */
+void tr_report_drop(const struct tr_report *r, size_t part, double *drop, double *se);
+
 /* Members task, cases, metrics, parts, baselines, into an open object. Scores of several runs are
- * their mean, with members "sd" and "folds". */
+ * their mean, with members "sd" and "folds"; lines that were compared have "difference" (to all
+ * parts, of the metric that "compared" names) and "difference_se". "shuffled": each part
+ * exchanged, with "drop" and "se". */
 void tr_report_write(const struct tr_report *r, struct io_jw *w);
 /* The same as a table for people. */
 void tr_report_text(const struct tr_report *r, struct as_buf *out);

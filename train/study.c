@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/study.h"
 
+#include "train/compare.h"
+#include "train/shuffle.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -271,6 +274,28 @@ static int score_line(struct tr_study *s, const struct tr_trained *t, size_t i, 
 	return AS_OK;
 }
 
+/* Every part exchanged between the test cases of fold k. */
+static int shuffle_run(struct tr_study *s, const struct tr_trained *t, size_t k, struct as_err *e)
+{
+	const struct tr_split *p = &s->run[k].split;
+	struct tr_metrics m[IO_PARTS_MAX];
+	int rc;
+
+	TRY(tr_shuffle(t,
+		       &(struct tr_shuffle){ .cases = p->test,
+					     .n = p->tests,
+					     .permutations = s->o->shuffles,
+					     .seed = s->o->seed,
+					     .stream = k,
+					     .pool = s->o->pool },
+		       m, e));
+	for (size_t i = 0; i < s->d->task->parts; i++) {
+		s->report.shuffled[i][k] = m[i];
+	}
+out:
+	return rc;
+}
+
 static int score_run(struct tr_study *s, struct tr_trained *t, size_t k, struct as_err *e)
 {
 	struct tr_scores scores = { 0 };
@@ -282,6 +307,9 @@ static int score_run(struct tr_study *s, struct tr_trained *t, size_t k, struct 
 	pool(s, cases, &scores);
 	for (size_t i = 0; i < s->report.lines; i++) {
 		TRY(score_line(s, t, i, k, &scores, e));
+	}
+	if (s->o->folds > 0 && s->o->shuffles > 0) {
+		TRY(shuffle_run(s, t, k, e));
 	}
 out:
 	tr_scores_free(&scores);
@@ -394,9 +422,13 @@ int tr_study_run(struct tr_study *s, const struct tr_data *d, const struct tr_op
 	TRY(prepare(s, e));
 	TRY(split(s, e));
 	tr_report_init(&s->report, d, s->runs, UINT32_MAX, true);
+	if (o->folds > 0 && o->shuffles > 0) {
+		tr_report_shuffles(&s->report, o->shuffles);
+	}
 	for (size_t k = 0; rc == AS_OK && k < s->runs && !s->interrupted; k++) {
 		rc = run_one(s, k, e);
 	}
+	tr_compare(&s->report, o->seed);
 	if (rc == AS_OK && !s->interrupted && o->folds > 0) {
 		rc = run_whole(s, e);
 	}

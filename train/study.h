@@ -10,7 +10,8 @@
 enum { TR_FOLDS_MIN = 3, TR_FOLDS_MAX = 100 }; /* one tests, one stops and calibrates, one trains */
 
 struct tr_options {
-	size_t folds; /* 0: one training on a part of the cases */
+	size_t folds;    /* 0: one training on a part of the cases */
+	size_t shuffles; /* with folds: permutations of each part over a fold's test cases */
 	uint64_t seed;
 	bool retrain; /* train a network for each line of parts, instead of masking the others */
 	struct tr_pool *pool;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cmd_eval.c - assay eval MODEL --data CASES.csv: scores a model on cases with targets. */
 #include "tools/assay/cases.h"
+#include "train/compare.h"
 #include "train/reader.h"
 #include "train/report.h"
 
@@ -71,14 +72,13 @@ out:
 	return rc;
 }
 
-/* The columns that only training needs need not be there. */
+/* The columns that only training needs need not be there, but in a table that has its splits. */
 static void forget(struct io_task *task, const struct options *o)
 {
-	free(task->group);
-	task->group = NULL;
 	if (o->split == NULL) {
+		free(task->group);
 		free(task->split);
-		task->split = NULL;
+		task->group = task->split = NULL;
 	}
 }
 
@@ -118,6 +118,7 @@ static int eval(const struct options *o, struct tr_reader *r, struct tr_pool *po
 	}
 	tr_report_init(&report, &d, 1, parts, false);
 	TRY(score(r, &d, &report, pool, e));
+	tr_compare(&report, 1);
 	TRY(tell(o, &report, e));
 out:
 	tr_report_free(&report);

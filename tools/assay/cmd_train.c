@@ -3,6 +3,7 @@
  */
 #include "core/base/clock.h"
 #include "tools/assay/cases.h"
+#include "train/shuffle.h"
 #include "train/study.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@ struct options {
 	const char *data, *out, *predictions;
 	struct tr_origin origin;
 	struct cmd_list without;
-	uint64_t folds, seed, threads, epochs;
+	uint64_t folds, shuffles, seed, threads, epochs;
 	bool retrain, skip_bad, json;
 };
 
@@ -126,6 +127,12 @@ static int check(struct options *o, struct as_err *e)
 			       "calibrates, the rest trains",
 			       o->folds, TR_FOLDS_MIN);
 	}
+	if (o->shuffles > 0 && o->folds == 0) {
+		return as_fail(e, AS_EUSAGE,
+			       "--shuffle %" PRIu64
+			       ": needs --folds, whose test cases exchange a part",
+			       o->shuffles);
+	}
 	return o->predictions != NULL && strcmp(o->predictions, "-") != 0
 		   ? check_out(o->predictions, e)
 		   : AS_OK;
@@ -167,6 +174,7 @@ static int train(const struct options *o, struct io_task *task, struct progress 
 {
 	const struct tr_watch watch = { p, on_begin, on_epoch, on_stop };
 	const struct tr_options how = { .folds = o->folds,
+					.shuffles = o->shuffles,
 					.seed = o->seed,
 					.retrain = o->retrain,
 					.pool = pool,
@@ -228,6 +236,9 @@ int cmd_train(int argc, char **argv)
 		{ "out", "FILE", "where the model goes", CMD_TEXT, &o.out, 0, 0 },
 		{ "folds", "K", "score by K-fold cross-validation, then train on all cases",
 		  CMD_WHOLE, &o.folds, 0, TR_FOLDS_MAX },
+		{ "shuffle", "N",
+		  "with --folds: score each part exchanged between test cases, N times", CMD_WHOLE,
+		  &o.shuffles, 1, TR_SHUFFLES_MAX },
 		{ "seed", "N", "of splits, first weights and dropout (1)", CMD_WHOLE, &o.seed, 0,
 		  UINT64_MAX },
 		{ "threads", "N", "the model depends on it; default: the processors", CMD_WHOLE,
