@@ -256,6 +256,18 @@ static void reading_free(struct reading *r)
 	free(r->v);
 }
 
+/* A frozen part that no case has tells no width. */
+static int check_frozen(const struct tr_data *d, struct as_err *e)
+{
+	for (size_t m = 0; m < d->task->parts; m++) {
+		if (d->frozen.part[m] && d->frozen.source[m].dim == 0) {
+			return as_fail(e, AS_EFORMAT, "%s: part %s: no case has features", d->path,
+				       d->task->part[m].name);
+		}
+	}
+	return AS_OK;
+}
+
 int tr_data_load(struct tr_data *d, struct io_task *task, const struct tr_data_how *how,
 		 struct tr_pool *pool, struct as_err *e)
 {
@@ -291,6 +303,7 @@ int tr_data_load(struct tr_data *d, struct io_task *task, const struct tr_data_h
 	TRY(tr_frozen_open(&d->frozen, task, &how->origin, how->sources, e));
 	TRY(tr_encoders_open(&d->enc, &d->ps, task, d->frozen.part, NULL, e));
 	TRY(read_rows(&r, pool, e));
+	TRY(check_frozen(d, e));
 out:
 	reading_free(&r);
 	io_binding_free(&b);

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 int cmd_without(const struct io_task *t, const struct cmd_list *names, bool without[IO_PARTS_MAX],
@@ -69,6 +70,55 @@ void cmd_say_data(const char *command, const struct tr_data *d)
 			"assay %s: %" PRIu64 " bytes were not UTF-8 and are read as U+FFFD\n",
 			command, d->replaced);
 	}
+}
+
+static void say_labels(const char *command, const struct tr_data *d)
+{
+	for (size_t k = 0; k < d->task->labels; k++) {
+		size_t n = 0;
+
+		for (size_t i = 0; i < d->n; i++) {
+			n += d->v[i].label[k] > 0.5F;
+		}
+		if (n == 0 && d->n > 0) {
+			fprintf(stderr, "assay %s: column %s: no case has the label %s\n", command,
+				d->task->target, d->task->label[k]);
+		}
+	}
+}
+
+int cmd_say_gaps(const char *command, const struct tr_data *d, struct as_err *e)
+{
+	size_t *all = as_malloc((d->n + 1) * sizeof *all);
+	struct as_buf text = { 0 };
+	struct json_t *doc = NULL;
+	struct json_t *columns;
+	const char *part;
+	void *it = NULL;
+	int rc;
+
+	for (size_t i = 0; i < d->n; i++) {
+		all[i] = i;
+	}
+	say_labels(command, d);
+	TRY(tr_statistics(d, all, d->n, &text, e));
+	TRY(io_json_parse(text.data, text.len, "statistics", &doc, e));
+	while (io_json_next(io_json_find(doc, "table"), &it, &part, &columns)) {
+		for (size_t i = 0; i < io_json_len(columns); i++) {
+			const struct json_t *c = io_json_at(columns, i);
+
+			if (io_json_find_u64(c, "present", 1) == 0) {
+				fprintf(stderr,
+					"assay %s: part %s: column %s has no value in any case\n",
+					command, part, io_json_find_str(c, "name", "?"));
+			}
+		}
+	}
+out:
+	io_json_free(doc);
+	as_buf_free(&text);
+	free(all);
+	return rc;
 }
 
 int cmd_write(const char *path, const struct as_buf *b, struct as_err *e)

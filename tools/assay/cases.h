@@ -17,6 +17,9 @@ uint64_t cmd_threads(void);
 /* Says on stderr which cases were left out and why. */
 void cmd_say_data(const char *command, const struct tr_data *d);
 
+/* Says which labels no case has, and which record columns no cell. */
+int cmd_say_gaps(const char *command, const struct tr_data *d, struct as_err *e) AS_CHECKED;
+
 /* Writes a file, or to standard output where path is "-". */
 int cmd_write(const char *path, const struct as_buf *b, struct as_err *e) AS_CHECKED;
 

@@ -193,6 +193,7 @@ static int train(const struct options *o, struct io_task *task, struct progress 
 		cmd_say_data("train", &d);
 	}
 	TRY(rc);
+	TRY(cmd_say_gaps("train", &d, e));
 	p->metric = task->kind == IO_VALUE ? "r2" : "auc";
 	TRY(tr_study_run(&s, &d, &how, e));
 	if (p->tty) {

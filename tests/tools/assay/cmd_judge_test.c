@@ -204,6 +204,26 @@ Test(assay_cmd_train, wrong_lines_are_refused_before_anything_is_read, .init = t
 	capture_free(&c);
 }
 
+Test(assay_cmd_train, empty_columns_and_labels_are_said, .init = tn_init)
+{
+	static const char gaps[] = "[task]\nname = t\ntarget = y\nlabels = no, yes, never\n"
+				   "[part.record]\nmodality = table\ncolumns = a, b\n";
+	struct as_buf csv = { 0 };
+	struct capture c;
+
+	as_buf_puts(&csv, "a,b,y\n");
+	for (int i = 0; i < 30; i++) {
+		as_buf_printf(&csv, "%d,,%s\n", i, i % 2 ? "yes" : "no");
+	}
+	c = run(cmd_train, "train", tmpdir_file("t.ini", gaps), "--data",
+		tmpdir_file("c.csv", csv.data), "--out", tmpdir_path("m"), "--epochs", "1");
+	cr_assert(eq(int, c.rc, 0), "%s", c.err.data);
+	cr_assert(says(&c.err, "part record: column b has no value in any case"), "%s", c.err.data);
+	cr_assert(says(&c.err, "column y: no case has the label never"), "%s", c.err.data);
+	as_buf_free(&csv);
+	capture_free(&c);
+}
+
 Test(assay_cmd_train, folds_write_predictions_of_every_case, .init = tn_init)
 {
 	struct capture c = run(cmd_train, "train", tmpdir_file("t.ini", ini), "--data", table(),
