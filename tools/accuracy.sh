@@ -39,8 +39,9 @@ flags() {
 }
 # The command as anyone would type it.
 command_of() { # TASK
-    echo "assay train $(ini "$1") --data $(cases "$1") --out $1.safetensors --seed SEED --threads 2" $(flags "$1")
-    [ "$1" != medpix ] || echo "assay eval medpix.safetensors --data medpix/cases.csv --split dev"
+    echo "assay train $(ini "$1") --data DATA/$(cases "$1") --out $1.safetensors \\"
+    echo "    --seed SEED --threads 2 $(flags "$1")"
+    [ "$1" != medpix ] || echo "assay eval $1.safetensors --data DATA/$(cases "$1") --split dev"
 }
 
 take() { # TASK SEED
@@ -121,7 +122,8 @@ write_docs() {
             if [ "$name" = targets ]; then
                 targets
             elif [ -e "$1" ]; then
-                printf '```sh\n%s\n```\n\n' "$(command_of "$name")"
+                command_of "$name" | sed 's/^/    /; s/ *$//'
+                echo
                 markdown "$name"
             else
                 echo "Not measured: run \`make accuracy T=$name\`."
