@@ -30,12 +30,13 @@ static int parse(struct options *o, const char *const *args, struct as_err *e)
 				       .options = 4,
 				       .words_min = 1,
 				       .words_max = 2 };
-	char *argv[16] = { as_strdup("small") };
+	char name[] = "small";
+	char *argv[16] = { name };
 	int argc = 1;
 
 	*o = (struct options){ 0 };
 	for (; args[argc - 1] != NULL; argc++) {
-		argv[argc] = as_strdup(args[argc - 1]); /* lives until the test's process ends */
+		argv[argc] = (char *)args[argc - 1]; /* getopt moves them, and writes to none */
 	}
 	return cmd_parse(&spec, argc, argv, o->word, &o->words, &o->done, e);
 }
