@@ -37,6 +37,7 @@ Test(e2e_cli, wrong_arguments_are_named)
 	says(64, "0", "assay", "train", TASK, "--data", "x", "--epochs", "0");
 	says(64, "ASSAY_RUNTIME", "assay", "status");
 	says(64, "--after", "assay", "watch", "--from", "ipc:///tmp/none", "--after", "3");
+	says(64, "needs --folds", train(TASK, "x.csv"), "--shuffle", "20");
 	says(64, "--data", "assay", "submit", "--stream", "s", "--to", "ipc:///tmp/none");
 	says(64, "--case", "assay", "submit", "--stream", "s", "--data", "x", "--more");
 }

@@ -72,6 +72,38 @@ Test(train_shuffle, the_part_with_the_signal_drops_and_noise_does_not, .init = t
 	fix_close(&f);
 }
 
+Test(train_shuffle, text_and_json_tell_the_drop_and_the_differences, .init = tn_init)
+{
+	struct fix f;
+	struct tr_study s;
+	struct as_buf text = { 0 };
+	struct as_buf json = { 0 };
+	struct io_jw w = { .b = &json };
+	struct as_err e = { 0 };
+
+	load(&f, 60);
+	f.o.folds = 3;
+	f.o.shuffles = 2;
+	f.task.hyper.epochs = 2;
+	ok(tr_study_run(&s, &f.d, &f.o, &e));
+	tr_report_text(&s.report, &text);
+	cr_assert(ne(ptr, strstr(text.data, "auc - all     se\n"), NULL), "%s", text.data);
+	cr_assert(ne(ptr, strstr(text.data, "\nsignal shuffled "), NULL), "%s", text.data);
+	cr_assert(ne(ptr, strstr(text.data, "\nnoise shuffled "), NULL), "%s", text.data);
+	io_jw_obj(&w, NULL);
+	tr_report_write(&s.report, &w);
+	io_jw_end_obj(&w);
+	cr_assert(ne(ptr, strstr(json.data, "\"compared\":\"auc\""), NULL), "%s", json.data);
+	cr_assert(ne(ptr, strstr(json.data, "\"difference_se\":"), NULL), "%s", json.data);
+	cr_assert(ne(ptr, strstr(json.data, "\"shuffled\":{\"signal\":{\"auc\":"), NULL), "%s",
+		  json.data);
+	cr_assert(ne(ptr, strstr(json.data, "\"drop\":"), NULL), "%s", json.data);
+	as_buf_free(&text);
+	as_buf_free(&json);
+	tr_study_free(&s);
+	fix_close(&f);
+}
+
 static void shuffle(const struct fix *f, const struct tr_trained *t, uint64_t seed,
 		    struct tr_metrics m[IO_PARTS_MAX])
 {
