@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,9 @@ static int encode_one(struct assay_encoder *p, const struct assay_item *item,
 
 	out->rows = 0;
 	out->limit = in.limit;
+	if (p->host->size >= offsetof(struct assay_host, decoded) + sizeof p->host->decoded) {
+		p->host->decoded(p->host->ctx);
+	}
 	if (rc == AS_OK) {
 		ENC_KIND.fwd(p->enc, &step, &in, out->v, &act);
 		as_arena_reset(&p->mem, 0);

@@ -13,7 +13,7 @@
 struct options {
 	const char *to, *runtime, *stream, *data, *id;
 	struct cmd_list parts, without;
-	bool more, wait, json;
+	bool more, wait, one_by_one, json;
 };
 
 struct submit {
@@ -49,7 +49,7 @@ static int get_task(struct submit *s, struct as_err *e)
 	s->box = (struct cmd_outbox){ .link = &s->link,
 				      .task = &s->task,
 				      .stream = s->o->stream,
-				      .wait = s->o->wait,
+				      .wait = s->o->wait || s->o->one_by_one,
 				      .json = s->o->json };
 out:
 	as_buf_free(&ask);
@@ -90,7 +90,8 @@ static int put(struct submit *s, struct io_case *c, int made, bool complete, str
 		s->bad++;
 		return AS_OK;
 	}
-	return cmd_outbox_put(&s->box, c, complete, e);
+	made = cmd_outbox_put(&s->box, c, complete, e);
+	return made == AS_OK && s->o->one_by_one ? cmd_outbox_drain(&s->box, e) : made;
 }
 
 static int read_without(const struct submit *s, bool without[IO_PARTS_MAX], struct as_err *e)
@@ -235,6 +236,8 @@ int cmd_submit(const char *runtime, int argc, char **argv)
 		  &o.parts, 0, 0 },
 		{ "more", NULL, "more parts of that case are to come", CMD_FLAG, &o.more, 0, 0 },
 		{ "wait", NULL, "wait for the judgments and print them", CMD_FLAG, &o.wait, 0, 0 },
+		{ "one-by-one", NULL, "wait for each judgment before the next case is sent",
+		  CMD_FLAG, &o.one_by_one, 0, 0 },
 		{ "json", NULL, "print judgments as JSON, one a line", CMD_FLAG, &o.json, 0, 0 },
 	};
 	const struct cmd_spec spec = {
