@@ -82,6 +82,16 @@ Test(train_study, folds_score_every_case_and_the_model_is_of_all, .init = tn_ini
 	ok(tr_study_run(&s, &f.d, &f.o, &e));
 	cr_assert(eq(sz, s.report.scored, 60));
 	cr_assert(s.whole && !s.interrupted);
+	for (size_t m = 0; m < 2;
+	     m++) { /* parts are weighed by the mean of the folds' temperatures */
+		const double t =
+		    cbrt((double)s.run[0].temperature[m] * (double)s.run[1].temperature[m] *
+			 (double)s.run[2].temperature[m]);
+
+		cr_assert(ne(flt, s.run[0].temperature[m], 1.0F));
+		cr_assert(epsilon_eq(dbl, (double)s.kept.net.ps.v[s.kept.net.fuse.scale + m], 1 / t,
+				     1e-5));
+	}
 	/* all, two parts (their pair is all), and four baselines */
 	cr_assert(eq(sz, s.report.lines, 7));
 	same(s.report.line[1].name, "record");
