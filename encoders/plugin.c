@@ -139,7 +139,8 @@ static int encode_one(struct assay_encoder *p, const struct assay_item *item,
 
 	out->rows = 0;
 	out->limit = in.limit;
-	if (p->host->size >= offsetof(struct assay_host, decoded) + sizeof p->host->decoded) {
+	if (p->host->size >= offsetof(struct assay_host, decoded) + sizeof p->host->decoded &&
+	    p->host->decoded != NULL) {
 		p->host->decoded(p->host->ctx);
 	}
 	if (rc == AS_OK) {

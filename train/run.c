@@ -5,6 +5,7 @@
 #include "core/nn/adam.h"
 #include "core/nn/loss.h"
 #include "fusion/calibration.h"
+#include "train/calibrate.h"
 #include "train/metric.h"
 #include "train/score.h"
 #include "train/step.h"
@@ -13,8 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEPT = 3 };              /* checkpoints that are averaged */
-static const float CLIP = 1.0F; /* norm of a batch's gradient at most */
+enum { KEPT = 3 };                /* checkpoints that are averaged */
+static const double SPREAD = 1.0; /* of log T when the stop set is scored */
+static const float CLIP = 1.0F;   /* norm of a batch's gradient at most */
 
 struct checkpoint {
 	double loss; /* on the stop set; without one: minus the epoch, so that the last are kept */
@@ -110,6 +112,26 @@ static int run_epoch(struct run *r, size_t epoch, double *loss, bool *stopped, s
 	return AS_OK;
 }
 
+/* Mean loss of one temperature on the stop set: what is over-confident there is no worse for it,
+ * since the model is calibrated after training. y [n, c]. */
+static double calibrated_loss(const struct io_task *task, const float *logits, const float *y,
+			      size_t n, size_t c)
+{
+	const float t = tr_fit_temperature(task, logits, y, n, SPREAD);
+	float *x = as_malloc(c * sizeof *x);
+	double sum = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < c; k++) {
+			x[k] = logits[i * c + k] / t;
+		}
+		sum += task->kind == IO_CLASS ? nn_loss_class(x, y + i * c, NULL, c, 1)
+					      : nn_loss_multi(x, y + i * c, NULL, c, 1);
+	}
+	free(x);
+	return sum / (double)n;
+}
+
 /* Loss and metric of logits [n, c] of the stop set. */
 static void measure(const struct run *r, const float *logits, struct tr_epoch *ep)
 {
@@ -125,21 +147,18 @@ static void measure(const struct run *r, const float *logits, struct tr_epoch *e
 	ep->stop_loss = 0;
 	for (size_t i = 0; i < n; i++) {
 		const struct tr_case *k = &d->v[plan->stop[i]];
-		const float *x = logits + i * c;
-		const float value = (float)((k->value - plan->mean) / plan->sd);
-		double loss;
 
 		if (d->task->kind == IO_VALUE) {
-			loss = nn_loss_value(x, value, NULL, 1);
-			p[i] = x[0];
-			y[i] = value;
+			p[i] = logits[i];
+			y[i] = (float)((k->value - plan->mean) / plan->sd);
+			ep->stop_loss += nn_loss_value(p + i, y[i], NULL, 1) / (double)n;
 		} else {
-			loss = d->task->kind == IO_CLASS ? nn_loss_class(x, k->label, NULL, c, 1)
-							 : nn_loss_multi(x, k->label, NULL, c, 1);
-			fu_calibrate(d->task, x, 1, p + i * c);
+			fu_calibrate(d->task, logits + i * c, 1, p + i * c);
 			memcpy(y + i * c, k->label, c * sizeof *y);
 		}
-		ep->stop_loss += loss / (double)n;
+	}
+	if (d->task->kind != IO_VALUE) {
+		ep->stop_loss = calibrated_loss(d->task, logits, y, n, c);
 	}
 	for (size_t k = 0; k < c; k++) {
 		half[k] = 0.5F;

@@ -48,6 +48,9 @@ Test(e2e_worker, killed_workers_are_replaced_and_their_cases_finish)
 	cr_assert(eq(int, proc_wait(&p, PROC_MS), 0), "%s", p.err.data);
 	cr_assert(eq(sz, results, (size_t)WORLD_CASES));
 	proc_free(&p);
+	cr_assert(eq(int, proc_run(&p, "assay", "status", "--wait-ready", "30"), 0), "%s",
+		  p.err.data);
+	proc_free(&p);
 	cr_assert(eq(sz, kill_workers(&w), (size_t)3));
 	cr_assert(eq(int, proc_run(&p, "assay", "status", "--wait-ready", "30"), 0), "%s",
 		  p.err.data);
