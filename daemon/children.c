@@ -201,6 +201,16 @@ static void start(struct dm_daemon *d, struct dm_child *k)
 	} else {
 		k->pid = 0;
 	}
+	if (bad != 0 && k->pid != 0) {
+		/* Nobody would see it end. */
+		(void)kill(k->pid, SIGKILL);
+		(void)waitpid(k->pid, NULL, 0);
+		if (k->pidfd >= 0) {
+			(void)close(k->pidfd);
+		}
+		k->pidfd = -1;
+		k->pid = 0;
+	}
 	if (bad != 0) {
 		as_log(&d->log, AS_ERROR, "WORKER-START", "encoder=%s program=%s error=\"%s\"",
 		       k->name, k->argv[0], strerror(bad));

@@ -113,7 +113,7 @@ void dm_job_end(struct dm_daemon *d, struct dm_job *j)
 	d->queued_bytes -= j->size;
 	bus_bytes_free(j->bytes);
 	j->bytes = NULL;
-	if (j->loading) {
+	if (j->loading && d->journal.running) {
 		j->dead = true; /* the journal holds its address: freed when that comes back */
 		return;
 	}

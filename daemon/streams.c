@@ -88,15 +88,31 @@ int dm_streams_apply(struct dm_daemon *d, const struct io_config *c, struct as_e
 	return AS_OK;
 }
 
+static void remove_stream(struct dm_daemon *d, struct dm_stream *s)
+{
+	struct dm_stream **at = &d->streams;
+
+	while (*at != s) {
+		at = &(*at)->next;
+	}
+	*at = s->next;
+	free(s);
+}
+
 void dm_stream_opened(struct dm_daemon *d, struct dm_op *op)
 {
 	struct dm_stream *s = dm_stream_find(d, op->stream);
 
+	if (s->model == NULL) {
+		remove_stream(d, s); /* gone meanwhile: should it come back, its cases are asked
+				      * for again */
+		return;
+	}
 	s->open = true;
 	s->last = op->last;
 	s->given = op->last;
 	memcpy(s->prev, op->sha256, sizeof s->prev);
-	for (size_t i = 0; i < op->founds && s->model != NULL; i++) {
+	for (size_t i = 0; i < op->founds; i++) {
 		const struct dm_found *f = &op->found[i];
 		struct dm_case *c = dm_case_open(d, s, f->id);
 

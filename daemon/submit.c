@@ -237,6 +237,7 @@ void dm_submit_take(struct dm_daemon *d, struct bus_bytes *peer, struct bus_call
 	const char *stream = io_json_find_str(c->doc, "stream", "");
 	const char *id = io_json_find_str(c->doc, "case", "");
 	struct dm_stream *s = dm_stream_find(d, stream);
+	const struct fu_case *k = fu_join_find(&d->join, stream, id);
 	const bool named = is_plain(id, IO_CASE_MAX);
 	struct dm_op *op =
 	    dm_op_make(DM_OP_SUBMIT, io_name_ok(stream) ? stream : "", named ? id : "");
@@ -253,9 +254,10 @@ void dm_submit_take(struct dm_daemon *d, struct bus_bytes *peer, struct bus_call
 		(void)refuse(&r, NULL, NULL,
 			     s->open ? "the daemon is stopping" : "the stream is starting");
 		say_message(d, op, "UNAVAILABLE", &r);
-	} else if (read_submission(d, c, m, dm_model_task(s->model), op, &r) != AS_OK) {
+	} else if (read_submission(d, c, m, k ? k->task : dm_model_task(s->model), op, &r) !=
+		   AS_OK) {
 		say_message(d, op, "REFUSED", &r);
-	} else if (is_busy(d, op, fu_join_find(&d->join, stream, id) != NULL)) {
+	} else if (is_busy(d, op, k != NULL)) {
 		say_busy(d, op);
 	} else {
 		hand_over(d, s, op);

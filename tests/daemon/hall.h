@@ -16,15 +16,11 @@
 
 enum { HALL_MS = 30000, HALL_DIM = 16 };
 
-/* A model file with random weights. */
-static inline const char *hall_model(const char *name, uint64_t seed)
+/* A model file with random weights, of two parts with these names of one letter. */
+static inline const char *hall_model_of(const char *name, uint64_t seed, const char *parts)
 {
 	static char *labels[] = { (char *)"no", (char *)"yes" };
 	static struct io_column column = { .name = (char *)"file" };
-	static const char sources[] =
-	    "{\"a\":{\"modality\":\"null\",\"name\":\"null\",\"version\":\"1\",\"dim\":16,"
-	    "\"frozen\":true},\"b\":{\"modality\":\"null\",\"name\":\"null\",\"version\":\"1\","
-	    "\"dim\":16,\"frozen\":true}}";
 	static const size_t dim[IO_PARTS_MAX] = { HALL_DIM, HALL_DIM };
 	struct io_task t = { .kind = IO_CLASS,
 			     .name = "nulls",
@@ -39,11 +35,18 @@ static inline const char *hall_model(const char *name, uint64_t seed)
 	struct as_err e = { 0 };
 	struct fu_model m;
 	struct as_rng r;
+	char sources[256];
 
+	(void)snprintf(
+	    sources, sizeof sources,
+	    "{\"%c\":{\"modality\":\"null\",\"name\":\"null\",\"version\":\"1\",\"dim\":16,"
+	    "\"frozen\":true},\"%c\":{\"modality\":\"null\",\"name\":\"null\",\"version\":\"1\","
+	    "\"dim\":16,\"frozen\":true}}",
+	    parts[0], parts[1]);
 	io_hyper_defaults(&t.hyper);
 	t.hyper.width = 8;
 	for (size_t i = 0; i < 2; i++) {
-		(void)snprintf(t.part[i].name, sizeof t.part[i].name, "%c", "ab"[i]);
+		(void)snprintf(t.part[i].name, sizeof t.part[i].name, "%c", parts[i]);
 		(void)snprintf(t.part[i].modality, sizeof t.part[i].modality, "null");
 		t.part[i].column = &column;
 		t.part[i].columns = 1;
@@ -65,6 +68,11 @@ static inline const char *hall_model(const char *name, uint64_t seed)
 	nn_params_free(&ps);
 	as_buf_free(&task);
 	return tmpdir_path(name);
+}
+
+static inline const char *hall_model(const char *name, uint64_t seed)
+{
+	return hall_model_of(name, seed, "ab");
 }
 
 struct hall {

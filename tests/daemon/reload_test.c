@@ -40,6 +40,58 @@ Test(daemon_reload, case_stays_with_the_model_it_began_with)
 	hall_close(&h);
 }
 
+Test(daemon_reload, case_takes_the_parts_of_the_task_it_began_with)
+{
+	struct hall h;
+	struct hall_job j;
+
+	hall_open(&h, hall_settings("grace_ms = 0", hall_model("m", 1)));
+	hall_wait_open(&h);
+	hall_work(&h, h.work, 4);
+	same(hall_submit(&h, "c", "a", "one"), "ACCEPTED");
+	j = hall_job(&h, h.work);
+	hall_encode(&h, &j, 1.0F);
+	reload(&h, "grace_ms = 0", hall_model_of("n", 2, "ax"), "OK");
+	same(hall_submit(&h, "c", "x", "not of its task"), "REFUSED");
+	same(hall_submit(&h, "d", "x", "of the new one"), "ACCEPTED");
+	same(hall_submit(&h, "c", "b", "two"), "ACCEPTED");
+	hall_close(&h);
+}
+
+Test(daemon_reload, stream_that_goes_before_it_is_open_comes_back_with_its_cases)
+{
+	struct hall h;
+	const char *model = hall_model("m", 1);
+	struct dm_op *op = dm_op_make(DM_OP_OPEN, "s", "");
+	struct as_buf b = { 0 };
+	struct as_err e;
+
+	hall_open(&h, hall_settings("grace_ms = 0", model));
+	hall_wait_open(&h);
+	same(hall_submit(&h, "c", "a", "one"), "ACCEPTED");
+	hall_close(&h);
+
+	h = (struct hall){ .d.log = { .fd = STDERR_FILENO, .level = AS_ERROR, .who = "hall" } };
+	h.d.self = "/nonexistent/assayd";
+	ok(io_config_load(&h.d.config, tmpdir_path("assayd.ini"), &e));
+	ok(dm_start(&h.d, &e));
+	/* The journal's answer has not been taken yet. */
+	as_buf_printf(&b, "[daemon]\nstate = state\nruntime = run\n[stream.t]\nmodel = %s\n",
+		      model);
+	(void)tmpdir_file("assayd.ini", b.data);
+	as_buf_free(&b);
+	ok(dm_reload(&h.d, &e));
+	dm_stream_opened(&h.d, op);
+	dm_op_free(op);
+	cr_assert(eq(ptr, dm_stream_find(&h.d, "s"), NULL));
+	(void)hall_settings("", model);
+	ok(dm_reload(&h.d, &e));
+	cr_assert(ne(ptr, dm_stream_find(&h.d, "s"), NULL));
+	cr_assert(eq(sz, h.d.journal.inside, 3)); /* s, t, and s again */
+	dm_stop(&h.d);
+	io_config_free(&h.d.config);
+}
+
 Test(daemon_reload, what_was_bound_at_the_start_is_refused_by_key)
 {
 	struct hall h;
