@@ -189,8 +189,8 @@ void dm_front_take(struct dm_daemon *d, struct bus_msg *m);
 void dm_control_take(struct dm_daemon *d, struct bus_msg *m);
 void dm_front_found(struct dm_daemon *d, struct dm_op *op);
 void dm_front_replayed(struct dm_daemon *d, struct dm_op *op);
-/* Says something to a peer of front or control; one that is gone or full misses it. */
-void dm_say(struct dm_daemon *d, struct bus_socket *s, const struct bus_bytes *peer,
+/* Says something to a peer of front or control; one that is gone or full misses it: false. */
+bool dm_say(struct dm_daemon *d, struct bus_socket *s, const struct bus_bytes *peer,
 	    const char *verb, const struct as_buf *json);
 /* ERROR with the member or frame at fault. */
 void dm_say_error(struct dm_daemon *d, struct bus_socket *s, const struct bus_bytes *peer,

@@ -9,7 +9,7 @@
 
 enum { CREDIT_MAX = 1000 };
 
-void dm_say(struct dm_daemon *d, struct bus_socket *s, const struct bus_bytes *peer,
+bool dm_say(struct dm_daemon *d, struct bus_socket *s, const struct bus_bytes *peer,
 	    const char *verb, const struct as_buf *json)
 {
 	const struct bus_frame to = { .kept = peer };
@@ -18,7 +18,9 @@ void dm_say(struct dm_daemon *d, struct bus_socket *s, const struct bus_bytes *p
 
 	if (bus_call_reply(s, &to, &what, &e) != AS_OK) {
 		as_log(&d->log, AS_DEBUG, "PEER-SEND", "verb=%s error=\"%s\"", verb, e.msg);
+		return false;
 	}
+	return true;
 }
 
 void dm_say_error(struct dm_daemon *d, struct bus_socket *s, const struct bus_bytes *peer,
@@ -201,7 +203,10 @@ void dm_front_replayed(struct dm_daemon *d, struct dm_op *op)
 		const struct as_buf body = { .data = op->body.data + start,
 					     .len = op->end[i] - start };
 
-		dm_say(d, d->front, op->peer, "JUDGMENT", &body);
+		if (!dm_say(d, d->front, op->peer, "JUDGMENT", &body)) {
+			op->sent = op->seq + i; /* what comes later would leave a hole */
+			break;
+		}
 		start = op->end[i];
 	}
 	io_jw_obj(&w, NULL);

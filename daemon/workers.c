@@ -102,12 +102,17 @@ static void take_ready(struct dm_daemon *d, struct bus_msg *m, const struct bus_
 	const char *modality = io_json_find_str(c->doc, "modality", "");
 	const char *encoder = io_json_find_str(c->doc, "encoder", "");
 	const char *version = io_json_find_str(c->doc, "version", "");
+	const char *token = io_json_find_str(c->doc, "token", "");
 	const uint64_t credit = io_json_find_u64(c->doc, "credit", 1);
+	struct dm_child *child = dm_child_find(d, token);
 	struct dm_worker *w = find(d, m);
 
 	if (!io_name_ok(modality) || !io_name_ok(encoder) || !io_name_ok(version)) {
 		d->count.malformed++;
 		return;
+	}
+	if (child == NULL && token[0] != '\0') {
+		return; /* a child's greeting that was read after its death */
 	}
 	if (w != NULL) {
 		dm_worker_lost(d, w, "it began anew");
@@ -117,7 +122,7 @@ static void take_ready(struct dm_daemon *d, struct bus_msg *m, const struct bus_
 	w->lane = dm_lane_get(d, modality, encoder, version);
 	w->credit = credit < 1 ? 1 : credit > DM_CREDIT_MAX ? DM_CREDIT_MAX : (size_t)credit;
 	w->heard = as_mono_ns();
-	w->child = dm_child_find(d, io_json_find_str(c->doc, "token", ""));
+	w->child = child;
 	if (w->child != NULL) {
 		w->child->worker = w;
 		w->retiring = w->child->retiring;

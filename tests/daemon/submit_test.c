@@ -137,3 +137,41 @@ Test(daemon_submit, deadline_goes_on_while_the_daemon_is_down)
 	as_buf_free(&b);
 	hall_close(&h);
 }
+
+/* A client that pipelines REPLAY faster than it reads is given what fits, without holes. */
+Test(daemon_submit, replay_to_a_full_peer_stops_where_it_says)
+{
+	enum { BODIES = 60000 };
+	struct hall h = { .d.log = { .fd = STDERR_FILENO, .level = AS_ERROR, .who = "hall" } };
+	struct dm_op *op = dm_op_make(DM_OP_REPLAY, "s", "");
+	struct as_err e;
+	size_t n = 0;
+
+	h.d.self = "/nonexistent/assayd";
+	ok(io_config_load(&h.d.config, hall_settings("", hall_model("m", 1)), &e));
+	ok(dm_start(&h.d, &e));
+	ok(bus_open(&h.bus, &e));
+	h.front = hall_connect(&h, BUS_DEALER, "front");
+	hall_say(h.front, "HELLO", "{}", NULL, 0);
+	ok(bus_recv_wait(h.d.front, &h.m, HALL_MS, &e));
+	op->peer = bus_take(&h.m, 0);
+	op->end = as_calloc(BODIES, sizeof *op->end);
+	for (size_t i = 0; i < BODIES; i++) {
+		as_buf_printf(&op->body, "{\"n\":%zu}", i + 1);
+		op->end[op->ends++] = op->body.len;
+	}
+	op->last = op->sent = BODIES;
+	dm_front_replayed(&h.d, op);
+	while (strcmp(hall_hear_for(&h, h.front, 200), "JUDGMENT") == 0) {
+		cr_assert(eq(sz, io_json_find_u64(h.c.doc, "n", 0), ++n));
+	}
+	cr_assert(lt(sz, n, BODIES));
+	cr_assert(eq(u64, op->sent, n));
+	dm_op_free(op);
+	bus_call_free(&h.c);
+	bus_msg_free(&h.m);
+	bus_socket_close(h.front);
+	bus_close(h.bus);
+	dm_stop(&h.d);
+	io_config_free(&h.d.config);
+}

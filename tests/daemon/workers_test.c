@@ -258,3 +258,18 @@ Test(daemon_workers, job_that_was_running_is_charged_the_others_are_not)
 	same(j.text, "fine");
 	hall_close(&h);
 }
+
+/* It would be taken for a remote worker, and given jobs that nobody gives back before their lease
+ * ends. */
+Test(daemon_workers, greeting_of_a_child_that_has_died_is_not_taken)
+{
+	struct hall h;
+
+	hall_open(&h, hall_settings("", hall_model("m", 1)));
+	hall_say(h.work, "READY",
+		 "{\"modality\":\"null\",\"encoder\":\"null\",\"version\":\"1\",\"credit\":1,"
+		 "\"pid\":1,\"token\":\"00112233445566778899aabbccddeeff\"}",
+		 NULL, 0);
+	same(hall_ask(&h, h.work, "PING", "{}"), "ERROR");
+	hall_close(&h);
+}
