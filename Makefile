@@ -63,6 +63,10 @@ all_cflags = -std=c11 -D_GNU_SOURCE -DASSAY_VERSION='"$(version)"' -fPIC -ffp-co
 no_undefined := -Wl,-z,defs
 hard_link := -Wl,-z,relro,-z,now $(if $(filter debug release,$(V)),$(no_undefined))
 
+# A command is shown as what it makes; Q= shows it whole.
+Q ?= @
+run = $(if $(Q),@echo '  $1  $2' &&)
+
 src = $(wildcard $1/*.c)
 obj = $(patsubst %.c,$(out)/obj/%.o,$1)
 lib = $(out)/lib/$(subst /,-,$1).a
@@ -89,25 +93,25 @@ deps: ## install the Debian packages that building and testing need
 
 $(out)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(all_cflags) -MMD -MP -c $< -o $@
+	$(call run,CC,$@) $(CC) $(all_cflags) -MMD -MP -c $< -o $@
 
 define room
 $(call obj,$(call src,$1)): private room_cflags := $(if $(pkgs_$1),$(shell pkg-config --cflags $(pkgs_$1) 2>/dev/null))
 $(call lib,$1): $(call obj,$(filter-out $1/main.c $1/plugin.c,$(call src,$1)))
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	$(AR) rcs $$@ $$^
+	$$(call run,AR,$$@) $(AR) rcs $$@ $$^
 $(out)/run/$(subst /,-,$1): $(call obj,$(wildcard tests/$1/*_test.c) $(wildcard tests/support/*.c)) \
 		$(call archives,$1)
 	@mkdir -p $$(@D)
-	$(CC) $(opt_$(V)) -o $$@ $$(call group,$$^) $$(call libs_of,$1) -lcriterion
+	$$(call run,LINK,$$@) $(CC) $(opt_$(V)) -o $$@ $$(call group,$$^) $$(call libs_of,$1) -lcriterion
 endef
 $(foreach r,$(rooms),$(eval $(call room,$r)))
 
 define program
 $(out)/bin/$1: $(out)/obj/$2/main.o $(call archives,$2)
 	@mkdir -p $$(@D)
-	$(CC) $(opt_$(V)) $(hard_link) -o $$@ $$(call group,$$^) $$(call libs_of,$2)
+	$$(call run,LINK,$$@) $(CC) $(opt_$(V)) $(hard_link) -o $$@ $$(call group,$$^) $$(call libs_of,$2)
 endef
 $(eval $(call program,assayd,daemon))
 $(eval $(call program,assay,tools/assay))
@@ -117,21 +121,21 @@ $(eval $(call program,assay-worker,encoders/worker))
 define kind
 $(out)/obj/encoders/plugin-$1.o: encoders/plugin.c
 	@mkdir -p $$(@D)
-	$(CC) $$(all_cflags) -DENC_KIND=enc_$1_kind -DENC_HEADER='"encoders/$1/$1.h"' -MMD -MP -c $$< -o $$@
+	$$(call run,CC,$$@) $(CC) $$(all_cflags) -DENC_KIND=enc_$1_kind -DENC_HEADER='"encoders/$1/$1.h"' -MMD -MP -c $$< -o $$@
 $(out)/plugins/$1.so: $(out)/obj/encoders/plugin-$1.o $(call archives,encoders/$1)
 	@mkdir -p $$(@D)
-	$(CC) $(opt_$(V)) $(hard_link) -shared -Wl,--exclude-libs,ALL -o $$@ $$(call group,$$^) $$(call libs_of,encoders/$1)
+	$$(call run,LINK,$$@) $(CC) $(opt_$(V)) $(hard_link) -shared -Wl,--exclude-libs,ALL -o $$@ $$(call group,$$^) $$(call libs_of,encoders/$1)
 endef
 $(foreach k,$(kinds),$(eval $(call kind,$k)))
 
 $(out)/plugins/null.so: $(out)/obj/plugins/null/null.o
 	@mkdir -p $(@D)
-	$(CC) $(opt_$(V)) $(hard_link) -shared -o $@ $^
+	$(call run,LINK,$@) $(CC) $(opt_$(V)) $(hard_link) -shared -o $@ $^
 
 # The generator of the demo's cases: built and tested, not installed.
 $(phantom): $(call obj,$(call src,examples/breast)) $(call archives,core/base)
 	@mkdir -p $(@D)
-	$(CC) $(opt_$(V)) $(hard_link) -o $@ $^ -lm
+	$(call run,LINK,$@) $(CC) $(opt_$(V)) $(hard_link) -o $@ $^ -lm
 
 # ---- tests ------------------------------------------------------------------------------------
 with_tests := $(foreach r,$(rooms),$(if $(wildcard tests/$r/*_test.c),$r))
@@ -140,7 +144,7 @@ runners := $(foreach r,$(with_tests),$(out)/run/$(subst /,-,$r)) $(e2e)
 $(out)/obj/tests/%.o: private extra_cflags = -DBUILD_DIR='"$(abspath $(out))"' -DSOURCE_DIR='"$(CURDIR)"'
 $(out)/run/e2e: $(call obj,$(wildcard tests/e2e/*.c) $(wildcard tests/support/*.c)) $(call archives,core/bus)
 	@mkdir -p $(@D)
-	$(CC) $(opt_$(V)) -o $@ $(call group,$^) $(call libs_of,core/bus) -lcriterion
+	$(call run,LINK,$@) $(CC) $(opt_$(V)) -o $@ $(call group,$^) $(call libs_of,core/bus) -lcriterion
 
 test: deps ## install what is needed, build, run every suite (T='nn_linear/*' narrows)
 	@$(MAKE) --no-print-directory run-tests
