@@ -83,6 +83,15 @@ void dm_case_add(struct dm_daemon *d, struct dm_case *c, const struct dm_page *p
 	dm_job_queue(d, j);
 }
 
+void dm_case_undo(struct dm_daemon *d, struct dm_case *c)
+{
+	while (c->jobs != NULL) {
+		dm_job_end(d, c->jobs);
+	}
+	fu_case_clear(c->kase);
+	c->rejected = false;
+}
+
 void dm_case_reject(struct dm_daemon *d, struct dm_case *c, const char *part, const char *limit,
 		    const char *message)
 {

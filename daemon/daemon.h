@@ -211,6 +211,8 @@ struct dm_case *dm_case_open(struct dm_daemon *d, struct dm_stream *s, const cha
 /* A page was accepted: a job is made and queued. bytes NULL: they are in the journal. */
 void dm_case_add(struct dm_daemon *d, struct dm_case *c, const struct dm_page *page,
 		 struct bus_bytes *bytes);
+/* The pages that were queued early were not accepted: they are taken back. */
+void dm_case_undo(struct dm_daemon *d, struct dm_case *c);
 /* The first submission of a case was accepted at `received`. */
 void dm_case_start(struct dm_daemon *d, struct dm_case *c, int64_t received);
 /* Moves the case on as far as it goes: closes it, judges it, forgets it. c may be gone after. */

@@ -49,6 +49,7 @@ struct dm_op {
 	char *key;
 	char manifest[IO_DIGEST_SIZE];
 	bool complete, closed, wait;
+	bool early;       /* its pages are queued for workers already */
 	int64_t received; /* ns since the epoch */
 	struct dm_page *page;
 	struct bus_bytes **bytes; /* [pages], SUBMIT */

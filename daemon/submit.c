@@ -217,16 +217,24 @@ static bool is_busy(const struct dm_daemon *d, const struct dm_op *op, bool know
 	       (!known && d->join.cases.n >= d->config.daemon.open_cases);
 }
 
+/* The pages of a new case are encoded while the journal writes them down: until it has, the case is
+ * `pending` and goes nowhere, and when it says no they are taken back. Only the first submission of
+ * a case is early, so whatever the case has when its answer comes is of that submission. */
 static void hand_over(struct dm_daemon *d, struct dm_stream *s, struct dm_op *op)
 {
 	struct fu_case *k = fu_join_find(&d->join, op->stream, op->kase);
 	struct dm_case *c = k ? k->owner : dm_case_open(d, s, op->kase);
 
-	op->closed = c->kase->closed || c->judging;
+	op->early = k == NULL;
+	op->closed = c->kase->received != 0 && (c->kase->closed || c->judging);
 	op->owner = c;
 	c->kase->pending++;
 	for (size_t i = 0; i < op->pages; i++) {
-		d->queued_bytes += op->page[i].size;
+		if (op->early) {
+			dm_case_add(d, c, &op->page[i], bus_bytes_share(op->bytes[i]));
+		} else {
+			d->queued_bytes += op->page[i].size;
+		}
 	}
 	dm_journal_give(&d->journal, op);
 }
@@ -303,7 +311,7 @@ static void take_accepted(struct dm_daemon *d, struct dm_case *c, struct dm_op *
 		}
 		c->kase->complete = c->kase->complete || op->complete;
 		for (size_t i = 0; i < op->pages; i++) {
-			if (op->answer.fresh[i]) {
+			if (op->answer.fresh[i] && !op->early) {
 				dm_case_add(d, c, &op->page[i], op->bytes[i]);
 				op->bytes[i] = NULL;
 			}
@@ -320,10 +328,13 @@ void dm_submit_answered(struct dm_daemon *d, struct dm_op *op)
 	struct dm_case *c = op->owner;
 	struct refusal r = { 0 };
 
-	for (size_t i = 0; i < op->pages; i++) {
+	for (size_t i = 0; i < op->pages && !op->early; i++) {
 		d->queued_bytes -= op->page[i].size; /* those accepted are counted as jobs */
 	}
 	c->kase->pending--;
+	if (op->early && op->answer.verdict != ST_ACCEPTED) {
+		dm_case_undo(d, c);
+	}
 	switch (op->answer.verdict) {
 	case ST_ACCEPTED:
 	case ST_DUPLICATE:

@@ -413,6 +413,16 @@ struct bus_bytes *bus_take(struct bus_msg *m, size_t i)
 	return b;
 }
 
+struct bus_bytes *bus_bytes_share(struct bus_bytes *b)
+{
+	struct bus_bytes *other = as_malloc(sizeof *other);
+
+	if (zmq_msg_init(&other->msg) != 0 || zmq_msg_copy(&other->msg, &b->msg) != 0) {
+		abort(); /* only what is no message */
+	}
+	return other;
+}
+
 struct bus_bytes *bus_bytes_copy(const void *data, size_t n)
 {
 	struct bus_bytes *b = as_malloc(sizeof *b);

@@ -91,6 +91,8 @@ size_t bus_size(const struct bus_msg *m, size_t i);
 
 /* Takes frame i out of the message, without copying. Free with bus_bytes_free. */
 struct bus_bytes *bus_take(struct bus_msg *m, size_t i);
+/* The same bytes once more, not copied: either may be freed first, in any thread. */
+struct bus_bytes *bus_bytes_share(struct bus_bytes *b);
 struct bus_bytes *bus_bytes_copy(const void *data, size_t n);
 const void *bus_bytes_data(const struct bus_bytes *b);
 size_t bus_bytes_size(const struct bus_bytes *b);

@@ -105,13 +105,21 @@ struct fu_case *fu_join_open(struct fu_join *j, const char *stream, const char *
 	return c;
 }
 
-static void case_free(struct fu_case *c)
+void fu_case_clear(struct fu_case *c)
 {
 	for (size_t i = 0; i < c->slots; i++) {
 		free(c->slot[i]->v);
 		free(c->slot[i]->place);
 		free(c->slot[i]);
 	}
+	c->slots = 0;
+	c->encoded = 0;
+	c->closed = false;
+}
+
+static void case_free(struct fu_case *c)
+{
+	fu_case_clear(c);
 	free(c->slot);
 	free(c);
 }

@@ -72,6 +72,8 @@ void fu_join_close(struct fu_join *j, struct fu_case *c);
 void fu_case_start(struct fu_join *j, struct fu_case *c, int64_t received, int64_t deadline);
 /* A page was accepted at `now` (monotonic ns). */
 struct fu_slot *fu_case_accept(struct fu_case *c, uint32_t part, uint32_t page, int64_t now);
+/* Lets go of all pages: none of them was accepted. Opens the case again. */
+void fu_case_clear(struct fu_case *c);
 /* Features of a slot that is not encoded; v [rows, dim] and place [rows] are copied. */
 void fu_slot_encoded(struct fu_case *c, struct fu_slot *s, uint32_t rows, uint32_t dim,
 		     const void *v, const void *place);

@@ -175,3 +175,72 @@ Test(daemon_submit, replay_to_a_full_peer_stops_where_it_says)
 	dm_stop(&h.d);
 	io_config_free(&h.d.config);
 }
+
+static void submit_by_key(struct hall *h, const char *id, const char *text)
+{
+	const struct bus_frame f = { text, strlen(text), NULL };
+	char sha256[IO_DIGEST_SIZE];
+	char json[512];
+
+	io_digest(text, strlen(text), sha256);
+	(void)snprintf(json, sizeof json,
+		       "{\"stream\":\"s\",\"case\":\"%s\",\"key\":\"k\",\"parts\":[{\"name\":\"a\","
+		       "\"page\":0,\"type\":\"text/plain\",\"size\":%zu,\"sha256\":\"%s\"}]}",
+		       id, strlen(text), sha256);
+	hall_say(h->front, "SUBMIT", json, &f, 1);
+}
+
+static struct dm_op *answer_of(struct hall *h)
+{
+	struct bus_poll item = { .socket = h->d.journal.here };
+	struct dm_op *op;
+	struct as_err e;
+
+	while ((op = dm_journal_get(&h->d.journal)) == NULL) {
+		ok(bus_poll(&item, 1, HALL_MS, &e));
+	}
+	return op;
+}
+
+/* The loop by hand, so that what happens before the commit can be seen. */
+Test(daemon_submit, pages_of_a_new_case_are_queued_before_the_commit_and_taken_back)
+{
+	struct hall h = { .d.log = { .fd = STDERR_FILENO, .level = AS_ERROR, .who = "hall" } };
+	const char *const ids[] = { "c", "d", "d" }; /* the key is used: only the first is taken */
+	struct dm_op *op;
+	struct as_err e;
+
+	h.d.self = "/nonexistent/assayd";
+	ok(io_config_load(&h.d.config, hall_settings("", hall_model("m", 1)), &e));
+	ok(dm_start(&h.d, &e));
+	op = answer_of(&h);
+	dm_stream_opened(&h.d, op);
+	dm_op_free(op);
+	ok(bus_open(&h.bus, &e));
+	h.front = hall_connect(&h, BUS_DEALER, "front");
+	for (size_t i = 0; i < 3; i++) {
+		submit_by_key(&h, ids[i], "text");
+		ok(bus_recv_wait(h.d.front, &h.m, HALL_MS, &e));
+		dm_front_take(&h.d, &h.m);
+	}
+	/* c and the first of d; what comes to a case that is there waits for its commit. */
+	cr_assert(eq(sz, h.d.lanes->queued, 2));
+	cr_assert(eq(u64, h.d.queued_bytes, 12));
+	for (size_t i = 0; i < 3; i++) {
+		op = answer_of(&h);
+		dm_submit_answered(&h.d, op);
+		dm_op_free(op);
+	}
+	same(hall_hear(&h, h.front), "ACCEPTED");
+	same(hall_hear(&h, h.front), "CONFLICT");
+	same(hall_hear(&h, h.front), "CONFLICT");
+	cr_assert(eq(sz, h.d.lanes->queued, 1));
+	cr_assert(eq(u64, h.d.queued_bytes, 4));
+	cr_assert(eq(sz, h.d.join.cases.n, 1));
+	bus_call_free(&h.c);
+	bus_msg_free(&h.m);
+	bus_socket_close(h.front);
+	bus_close(h.bus);
+	dm_stop(&h.d);
+	io_config_free(&h.d.config);
+}
