@@ -8,21 +8,16 @@
  *   backward   each line read upwards. */
 #include "encoders/image/model.h"
 
-#include "core/base/buf.h"
 #include "core/nn/embed.h"
 #include "core/nn/position.h"
 #include "encoders/image/augment.h"
 #include "encoders/kind.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct enc_image_act {
 	struct enc_stem_act stem;
-	struct nn_block_act *block; /* [blocks] */
-	struct nn_norm_act norm;
-	struct nn_bags cells;
+	struct nn_stack_act stack;
 };
 
 void enc_image_model_init(struct enc_image_model *m, struct nn_params *ps, const struct io_hyper *h)
@@ -31,27 +26,24 @@ void enc_image_model_init(struct enc_image_model *m, struct nn_params *ps, const
 		.width = h->width,
 		.channels = h->image_colour == 1 ? 3 : 1,
 		.grid = h->image_size / ENC_STEM_STRIDE,
-		.blocks = h->image_blocks,
 	};
 	do {
 		m->factor++;
 		m->side = (m->grid + m->factor - 1) / m->factor;
 	} while (m->side * m->side > ENC_ROWS_MAX);
 	enc_stem_init(&m->stem, ps, h->image_size, m->channels, h->width);
-	m->block = as_calloc(m->blocks, sizeof *m->block);
-	for (size_t i = 0; i < m->blocks; i++) {
-		char name[NN_NAME_SIZE];
-
-		(void)snprintf(name, sizeof name, "image.block.%zu", i);
-		nn_block_init(&m->block[i], ps, name, h->width, h->heads, h->mlp, h->gates == 1,
-			      h->gate_threshold);
-	}
-	nn_norm_init(&m->norm, ps, "image.norm", h->width);
+	nn_stack_init(&m->stack, ps, "image",
+		      &(struct nn_stack_shape){ .d = h->width,
+						.heads = h->heads,
+						.mlp = h->mlp,
+						.blocks = h->image_blocks,
+						.gated = h->gates == 1,
+						.threshold = h->gate_threshold });
 }
 
 void enc_image_model_free(struct enc_image_model *m)
 {
-	free(m->block);
+	nn_stack_free(&m->stack);
 	*m = (struct enc_image_model){ 0 };
 }
 
@@ -85,9 +77,8 @@ void enc_image_model_fwd(const struct enc_image_model *m, const struct nn_step *
 	const size_t size = m->stem.size;
 	struct enc_image_act *a = as_zalloc(s->mem, 1, sizeof *a);
 	float *t = as_alloc(s->mem, n * d, sizeof *t);
-	float *y = as_alloc(s->mem, n * d, sizeof *y);
+	struct nn_bags of;
 
-	a->block = as_zalloc(s->mem, m->blocks, sizeof *a->block);
 	if (s->rng != NULL) {
 		float *view = as_alloc(s->mem, size * size * m->channels, sizeof *view);
 
@@ -96,17 +87,8 @@ void enc_image_model_fwd(const struct enc_image_model *m, const struct nn_step *
 	}
 	enc_stem_fwd(&m->stem, s, &a->stem, x, t);
 	nn_position_grid(t, m->grid, m->grid, d, 1.0F);
-	for (size_t i = 0; i < m->blocks; i++) {
-		const size_t mark = s->mem->used;
-
-		nn_block_fwd(&m->block[i], s, &a->block[i], t, n);
-		if (s->rng == NULL) {
-			as_arena_reset(s->mem, mark);
-		}
-	}
-	nn_norm_fwd(&m->norm, s->p, &a->norm, s->mem, t, y, n);
-	a->cells = cell_bags(m, s->mem);
-	nn_embed_fwd(&(struct nn_embed){ .rows = n, .d = d }, y, &a->cells, rows);
+	of = cell_bags(m, s->mem);
+	nn_stack_fwd(&m->stack, s, &a->stack, t, n, &of, rows);
 	*act = a;
 }
 
@@ -116,14 +98,9 @@ void enc_image_model_bwd(const struct enc_image_model *m, const struct nn_step *
 	const size_t n = m->grid * m->grid;
 	const size_t d = m->width;
 	const size_t mark = s->mem->used;
-	float *dy = as_zalloc(s->mem, n * d, sizeof *dy);
 	float *dx = as_zalloc(s->mem, n * d, sizeof *dx);
 
-	nn_embed_bwd(&(struct nn_embed){ .rows = n, .d = d }, dy, &a->cells, drows);
-	nn_norm_bwd(&m->norm, s->p, s->g, &a->norm, dy, dx, n);
-	for (size_t i = m->blocks; i-- > 0;) {
-		nn_block_bwd(&m->block[i], s, &a->block[i], dx);
-	}
+	nn_stack_bwd(&m->stack, s, &a->stack, drows, dx, n);
 	enc_stem_bwd(&m->stem, s, &a->stem, dx);
 	as_arena_reset(s->mem, mark);
 }

@@ -4,8 +4,8 @@
 #define ENC_IMAGE_MODEL_H
 
 #include "core/io/task.h"
-#include "core/nn/block.h"
 #include "core/nn/norm.h"
+#include "core/nn/stack.h"
 #include "core/nn/step.h"
 #include "encoders/image/stem.h"
 
@@ -15,9 +15,7 @@ struct enc_image_model {
 	size_t factor; /* tokens a side of one row's cell: the least with at most 64 rows */
 	size_t side;   /* rows a side, ceil(grid / factor) */
 	struct enc_stem stem;
-	struct nn_block *block; /* [blocks] */
-	size_t blocks;
-	struct nn_norm norm;
+	struct nn_stack stack;
 };
 
 struct enc_image_act; /* what bwd needs, in step.mem */

@@ -15,13 +15,10 @@
  * Numerical Features in Tabular Deep Learning" (2022), arXiv:2203.05556, section 3.1. */
 #include "encoders/table/model.h"
 
-#include "core/base/buf.h"
 #include "core/tensor/rows.h"
 #include "encoders/chunks.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct enc_table_act {
@@ -29,38 +26,36 @@ struct enc_table_act {
 	struct nn_bags names;
 	struct nn_bags words;
 	float *pair; /* [words, 2 text_embed] */
-	struct nn_norm_act in_norm, norm;
-	struct nn_block_act *block; /* [blocks] */
-	struct nn_bags chunks;
+	struct nn_norm_act in_norm;
+	struct nn_stack_act stack;
 };
 
 void enc_table_model_init(struct enc_table_model *m, struct nn_params *ps, const struct io_hyper *h,
 			  size_t columns)
 {
-	*m = (struct enc_table_model){ .width = h->width,
-				       .bins = h->table_bins,
-				       .cell_dropout = h->cell_dropout,
-				       .blocks = h->table_blocks };
+	*m = (struct enc_table_model){
+		.width = h->width,
+		.bins = h->table_bins,
+		.cell_dropout = h->cell_dropout,
+	};
 	nn_embed_init(&m->names, ps, "table.names", 2 * columns + 1 + ENC_NAME_BUCKETS, h->width);
 	m->numbers = nn_param_add(ps, "table.numbers", "w", (columns + 1) * m->bins, h->width,
 				  NN_DECAY, NN_NORMAL, 1.0F / sqrtf((float)m->bins));
 	nn_embed_init(&m->words, ps, "table.words", h->text_buckets, h->text_embed);
 	nn_linear_init(&m->in, ps, "table.in", 2UL * h->text_embed, h->width, false, 1.0F);
 	nn_norm_init(&m->in_norm, ps, "table.in_norm", h->width);
-	m->block = as_calloc(m->blocks, sizeof *m->block);
-	for (size_t i = 0; i < m->blocks; i++) {
-		char name[NN_NAME_SIZE];
-
-		(void)snprintf(name, sizeof name, "table.block.%zu", i);
-		nn_block_init(&m->block[i], ps, name, h->width, h->heads, h->mlp, h->gates == 1,
-			      h->gate_threshold);
-	}
-	nn_norm_init(&m->norm, ps, "table.norm", h->width);
+	nn_stack_init(&m->stack, ps, "table",
+		      &(struct nn_stack_shape){ .d = h->width,
+						.heads = h->heads,
+						.mlp = h->mlp,
+						.blocks = h->table_blocks,
+						.gated = h->gates == 1,
+						.threshold = h->gate_threshold });
 }
 
 void enc_table_model_free(struct enc_table_model *m)
 {
-	free(m->block);
+	nn_stack_free(&m->stack);
 	*m = (struct enc_table_model){ 0 };
 }
 
@@ -175,8 +170,8 @@ void enc_table_model_fwd(const struct enc_table_model *m, const struct nn_step *
 	struct enc_table_act *a = as_zalloc(s->mem, 1, sizeof *a);
 	float *x = as_alloc(s->mem, n * d, sizeof *x);
 	float *y = as_alloc(s->mem, n * d, sizeof *y);
+	struct nn_bags of;
 
-	a->block = as_zalloc(s->mem, m->blocks, sizeof *a->block);
 	a->gone = draw_gone(m, s, n);
 	a->names = name_bags(cells, a->gone, s->mem);
 	nn_embed_fwd(&m->names, s->p, &a->names, y);
@@ -185,17 +180,8 @@ void enc_table_model_fwd(const struct enc_table_model *m, const struct nn_step *
 		add_words(m, s, cells, a, y);
 	}
 	nn_norm_fwd(&m->in_norm, s->p, &a->in_norm, s->mem, y, x, n);
-	for (size_t i = 0; i < m->blocks; i++) {
-		const size_t mark = s->mem->used;
-
-		nn_block_fwd(&m->block[i], s, &a->block[i], x, n);
-		if (s->rng == NULL) {
-			as_arena_reset(s->mem, mark);
-		}
-	}
-	nn_norm_fwd(&m->norm, s->p, &a->norm, s->mem, x, y, n);
-	a->chunks = enc_chunk_bags(s->mem, n);
-	nn_embed_fwd(&(struct nn_embed){ .rows = n, .d = d }, y, &a->chunks, rows);
+	of = enc_chunk_bags(s->mem, n);
+	nn_stack_fwd(&m->stack, s, &a->stack, x, n, &of, rows);
 	*act = a;
 }
 
@@ -208,12 +194,7 @@ void enc_table_model_bwd(const struct enc_table_model *m, const struct nn_step *
 	float *dy = as_zalloc(s->mem, n * d, sizeof *dy);
 	float *dx = as_zalloc(s->mem, n * d, sizeof *dx);
 
-	nn_embed_bwd(&(struct nn_embed){ .rows = n, .d = d }, dy, &a->chunks, drows);
-	nn_norm_bwd(&m->norm, s->p, s->g, &a->norm, dy, dx, n);
-	for (size_t i = m->blocks; i-- > 0;) {
-		nn_block_bwd(&m->block[i], s, &a->block[i], dx);
-	}
-	memset(dy, 0, n * d * sizeof *dy);
+	nn_stack_bwd(&m->stack, s, &a->stack, drows, dx, n);
 	nn_norm_bwd(&m->in_norm, s->p, s->g, &a->in_norm, dx, dy, n);
 	if (cells->words.n > 0) {
 		add_words_bwd(m, s, cells, a, dy);

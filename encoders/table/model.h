@@ -4,10 +4,10 @@
 #define ENC_TABLE_MODEL_H
 
 #include "core/io/task.h"
-#include "core/nn/block.h"
 #include "core/nn/embed.h"
 #include "core/nn/linear.h"
 #include "core/nn/norm.h"
+#include "core/nn/stack.h"
 #include "core/nn/step.h"
 #include "encoders/table/cells.h"
 
@@ -19,9 +19,7 @@ struct enc_table_model {
 	struct nn_embed words; /* [text_buckets, text_embed] */
 	struct nn_linear in;   /* 2 text_embed -> width */
 	struct nn_norm in_norm;
-	struct nn_block *block; /* [blocks] */
-	size_t blocks;
-	struct nn_norm norm;
+	struct nn_stack stack;
 };
 
 struct enc_table_act; /* what bwd needs, in step.mem */

@@ -14,44 +14,39 @@
  * (2017), arXiv:1607.04606, section 3.2. */
 #include "encoders/text/model.h"
 
-#include "core/base/buf.h"
 #include "core/nn/position.h"
 #include "encoders/chunks.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct enc_text_act {
 	float *words; /* [n, e] */
 	bool *gone;   /* [n] dropped words; NULL: none */
-	struct nn_norm_act in_norm, norm;
-	struct nn_block_act *block; /* [blocks] */
-	struct nn_bags chunks;
+	struct nn_norm_act in_norm;
+	struct nn_stack_act stack;
 };
 
 void enc_text_model_init(struct enc_text_model *m, struct nn_params *ps, const struct io_hyper *h)
 {
-	*m = (struct enc_text_model){ .width = h->width,
-				      .word_dropout = h->word_dropout,
-				      .blocks = h->text_blocks };
+	*m = (struct enc_text_model){
+		.width = h->width,
+		.word_dropout = h->word_dropout,
+	};
 	nn_embed_init(&m->embed, ps, "text.embed", h->text_buckets, h->text_embed);
 	nn_linear_init(&m->in, ps, "text.in", h->text_embed, h->width, false, 1.0F);
 	nn_norm_init(&m->in_norm, ps, "text.in_norm", h->width);
-	m->block = as_calloc(m->blocks, sizeof *m->block);
-	for (size_t i = 0; i < m->blocks; i++) {
-		char name[NN_NAME_SIZE];
-
-		(void)snprintf(name, sizeof name, "text.block.%zu", i);
-		nn_block_init(&m->block[i], ps, name, h->width, h->heads, h->mlp, h->gates == 1,
-			      h->gate_threshold);
-	}
-	nn_norm_init(&m->norm, ps, "text.norm", h->width);
+	nn_stack_init(&m->stack, ps, "text",
+		      &(struct nn_stack_shape){ .d = h->width,
+						.heads = h->heads,
+						.mlp = h->mlp,
+						.blocks = h->text_blocks,
+						.gated = h->gates == 1,
+						.threshold = h->gate_threshold });
 }
 
 void enc_text_model_free(struct enc_text_model *m)
 {
-	free(m->block);
+	nn_stack_free(&m->stack);
 	*m = (struct enc_text_model){ 0 };
 }
 
@@ -87,26 +82,17 @@ void enc_text_model_fwd(const struct enc_text_model *m, const struct nn_step *s,
 	struct enc_text_act *a = as_zalloc(s->mem, 1, sizeof *a);
 	float *x = as_alloc(s->mem, n * d, sizeof *x);
 	float *y = as_alloc(s->mem, n * d, sizeof *y);
+	struct nn_bags of;
 
 	a->words = as_alloc(s->mem, n * m->embed.d, sizeof *a->words);
-	a->block = as_zalloc(s->mem, m->blocks, sizeof *a->block);
 	a->gone = draw_gone(m, s, n);
 	nn_embed_fwd(&m->embed, s->p, bags, a->words);
 	hide(a->words, a->gone, n, m->embed.d);
 	nn_linear_fwd(&m->in, s->p, a->words, y, n);
 	nn_norm_fwd(&m->in_norm, s->p, &a->in_norm, s->mem, y, x, n);
 	nn_position(x, n, d, 1.0F);
-	for (size_t i = 0; i < m->blocks; i++) {
-		const size_t mark = s->mem->used;
-
-		nn_block_fwd(&m->block[i], s, &a->block[i], x, n);
-		if (s->rng == NULL) {
-			as_arena_reset(s->mem, mark);
-		}
-	}
-	nn_norm_fwd(&m->norm, s->p, &a->norm, s->mem, x, y, n);
-	a->chunks = enc_chunk_bags(s->mem, n);
-	nn_embed_fwd(&(struct nn_embed){ .rows = n, .d = d }, y, &a->chunks, rows);
+	of = enc_chunk_bags(s->mem, n);
+	nn_stack_fwd(&m->stack, s, &a->stack, x, n, &of, rows);
 	*act = a;
 }
 
@@ -120,12 +106,7 @@ void enc_text_model_bwd(const struct enc_text_model *m, const struct nn_step *s,
 	float *dx = as_zalloc(s->mem, n * d, sizeof *dx);
 	float *dwords = as_zalloc(s->mem, n * m->embed.d, sizeof *dwords);
 
-	nn_embed_bwd(&(struct nn_embed){ .rows = n, .d = d }, dy, &a->chunks, drows);
-	nn_norm_bwd(&m->norm, s->p, s->g, &a->norm, dy, dx, n);
-	for (size_t i = m->blocks; i-- > 0;) {
-		nn_block_bwd(&m->block[i], s, &a->block[i], dx);
-	}
-	memset(dy, 0, n * d * sizeof *dy);
+	nn_stack_bwd(&m->stack, s, &a->stack, drows, dx, n);
 	nn_norm_bwd(&m->in_norm, s->p, s->g, &a->in_norm, dx, dy, n);
 	nn_linear_bwd(&m->in, s->p, s->g, a->words, dy, dwords, n);
 	hide(dwords, a->gone, n, m->embed.d);

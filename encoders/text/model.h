@@ -4,10 +4,10 @@
 #define ENC_TEXT_MODEL_H
 
 #include "core/io/task.h"
-#include "core/nn/block.h"
 #include "core/nn/embed.h"
 #include "core/nn/linear.h"
 #include "core/nn/norm.h"
+#include "core/nn/stack.h"
 #include "core/nn/step.h"
 
 struct enc_text_model {
@@ -16,9 +16,7 @@ struct enc_text_model {
 	struct nn_embed embed; /* [text_buckets, text_embed] */
 	struct nn_linear in;   /* text_embed -> width */
 	struct nn_norm in_norm;
-	struct nn_block *block; /* [blocks] */
-	size_t blocks;
-	struct nn_norm norm;
+	struct nn_stack stack;
 };
 
 struct enc_text_act; /* what bwd needs, in step.mem */
