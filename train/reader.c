@@ -122,6 +122,7 @@ static int read_page(struct tr_reader *r, const struct io_case *c, const struct 
 	*page = (struct fu_page){ part->spec, part->page, rows.rows, rows.dim, v, place };
 out:
 	if (k != TR_FROZEN) {
+		r->replaced += in.replaced;
 		r->net.enc.kind[k]->input_free(&in);
 	}
 	tr_rows_free(&rows);

@@ -12,6 +12,7 @@ struct tr_reader {
 	struct json_t *statistics;
 	struct tr_frozen frozen;
 	struct as_arena mem; /* of the case in hand */
+	uint64_t replaced;   /* bytes of parts that were not UTF-8, so far */
 };
 
 /* AS_EFORMAT and AS_ESHAPE name the file; AS_EUSAGE: a frozen part's features come from nowhere.

@@ -65,10 +65,15 @@ void cmd_say_data(const char *command, const struct tr_data *d)
 		fprintf(stderr, ", %zu cannot be used", d->bad);
 	}
 	fprintf(stderr, "\n");
-	if (d->replaced > 0) {
+	cmd_say_replaced(command, d->replaced);
+}
+
+void cmd_say_replaced(const char *command, uint64_t bytes)
+{
+	if (bytes > 0) {
 		fprintf(stderr,
 			"assay %s: %" PRIu64 " bytes were not UTF-8 and are read as U+FFFD\n",
-			command, d->replaced);
+			command, bytes);
 	}
 }
 

@@ -17,6 +17,9 @@ uint64_t cmd_threads(void);
 /* Says on stderr which cases were left out and why. */
 void cmd_say_data(const char *command, const struct tr_data *d);
 
+/* Says how many bytes were not UTF-8, where some were. */
+void cmd_say_replaced(const char *command, uint64_t bytes);
+
 /* Says which labels no case has, and which record columns no cell. */
 int cmd_say_gaps(const char *command, const struct tr_data *d, struct as_err *e) AS_CHECKED;
 

@@ -23,6 +23,7 @@ struct judging {
 	struct tr_reader r;
 	struct as_buf line;
 	size_t cases, rejected;
+	uint64_t replaced; /* bytes of the table that were not UTF-8 */
 	bool colour;
 };
 
@@ -152,7 +153,11 @@ static int judge_table(struct judging *j, struct as_err *e)
 		}
 		TRY(judge_row(j, &b, &row, e));
 	}
+	if (j->cases == 0) {
+		fprintf(stderr, "assay judge: %s: no case, only a header\n", j->o->data);
+	}
 out:
+	j->replaced = csv != NULL ? io_csv_replaced(csv) : 0;
 	io_binding_free(&b);
 	io_csv_close(csv);
 	return rc;
@@ -217,6 +222,7 @@ static int run(const struct options *o, const char *model, struct as_err *e)
 		rc = as_fail(e, AS_EFORMAT, "%zu of %zu cases were rejected", j.rejected, j.cases);
 	}
 out:
+	cmd_say_replaced("judge", j.replaced + j.r.replaced);
 	as_buf_free(&j.line);
 	tr_reader_close(&j.r);
 	return rc;

@@ -118,6 +118,35 @@ Test(assay_cmd_judge, a_bad_case_is_rejected_and_the_others_are_judged, .init = 
 	capture_free(&c);
 }
 
+Test(assay_cmd_judge, bytes_that_are_not_utf_8_are_counted_in_tables_and_files, .init = tn_init)
+{
+	const char *model = trained();
+	const char *text = tmpdir_file("note.txt", "a \xff\xfe mass");
+	char part[256];
+	struct capture c;
+
+	(void)snprintf(part, sizeof part, "note=%s", text);
+	c = run(cmd_judge, "judge", model, "--part", part);
+	cr_assert(eq(int, c.rc, 0));
+	cr_assert(says(&c.err, "2 bytes were not UTF-8"), "%s", c.err.data);
+	capture_free(&c);
+	c = run(cmd_judge, "judge", model, "--data",
+		tmpdir_file("bad.csv", "case,a,t\nx,1,a \xff b\n"));
+	cr_assert(eq(int, c.rc, 0));
+	cr_assert(says(&c.err, "1 bytes were not UTF-8"), "%s", c.err.data);
+	capture_free(&c);
+}
+
+Test(assay_cmd_judge, a_table_without_cases_is_said, .init = tn_init)
+{
+	struct capture c =
+	    run(cmd_judge, "judge", trained(), "--data", tmpdir_file("none.csv", "case,a,t\n"));
+
+	cr_assert(eq(int, c.rc, 0));
+	cr_assert(says(&c.err, "no case, only a header"), "%s", c.err.data);
+	capture_free(&c);
+}
+
 Test(assay_cmd_judge, a_part_without_its_column_needs_without, .init = tn_init)
 {
 	const char *model = trained();
