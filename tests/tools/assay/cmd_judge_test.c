@@ -8,6 +8,8 @@
 #include "tests/tools/assay/capture.h"
 #include "tools/assay/cmd.h"
 
+#include <stdio.h>
+
 static const char ini[] = "[task]\nname = small\ntarget = y\nlabels = no, yes\nsplit = s\n"
 			  "[part.record]\nmodality = table\ncolumns = a:number\n"
 			  "[part.note]\nmodality = text\ncolumn = t\n"
