@@ -23,6 +23,7 @@ refuse() { # what pattern files...
     refuse 'exit outside main' '[^_a-z]exit\(' $(echo "$product" | grep -v '/main.c$')
     refuse 'getenv outside main' 'getenv\(' $(echo "$product" | grep -v '/main.c$')
     refuse 'sleeps in tests' '\b(u?sleep|nanosleep)\(' $(git ls-files 'tests/*.[ch]')
+    refuse 'Criterion 2.4.1 lets gt() pass on equal values: say lt() the other way round' '\bgt\(' $(git ls-files 'tests/*.[ch]')
     refuse 'unearned words' '[Bb]lazing|production-ready|state-of-the-art|world-class' $code README.md
 }
 for f in $(git ls-files '*.c' '*.h' '*.def' '*.sh' '*.py' '*.js' Makefile); do

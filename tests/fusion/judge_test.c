@@ -19,11 +19,11 @@ Test(fusion_judge, a_case_of_all_parts_is_judged)
 		cr_assert(epsilon_eq(flt, c.out.part[m].p[0] + c.out.part[m].p[1], 1.0F, 1e-6F));
 	}
 	cr_assert(epsilon_eq(flt, weight, 1.0F, 1e-6F));
-	cr_assert(gt(dbl, c.out.conflict, 0.0));
+	cr_assert(lt(dbl, 0.0, c.out.conflict));
 	cr_assert(lt(dbl, c.out.conflict, 1.0));
 	cr_assert(eq(sz, c.out.alignments, FU_ALIGNMENTS));
 	for (size_t i = 0; i < c.out.alignments; i++) {
-		cr_assert(gt(flt, c.out.alignment[i].strength, 1.0F));
+		cr_assert(lt(flt, 1.0F, c.out.alignment[i].strength));
 		cr_assert(i == 0 || c.out.alignment[i].strength <= c.out.alignment[i - 1].strength);
 	}
 	cr_assert(zero(sz, c.j.mem.used));

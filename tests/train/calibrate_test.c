@@ -127,7 +127,7 @@ Test(train_calibrate, every_pattern_has_its_own_temperature)
 	s.late = late;
 	s.there = there;
 	tr_calibrate(&c, &task, &s, y, 0, 1);
-	cr_assert(gt(flt, c.temperature[1], 3.0F), "%g", (double)c.temperature[1]);
+	cr_assert(lt(flt, 3.0F, c.temperature[1]), "%g", (double)c.temperature[1]);
 	cr_assert(epsilon_eq(flt, c.temperature[0], 1.0F, 0.01F));
 	cr_assert(epsilon_eq(flt, c.part_temperature[0], c.temperature[1], 1e-3F));
 }

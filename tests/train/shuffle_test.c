@@ -57,14 +57,14 @@ Test(train_shuffle, the_part_with_the_signal_drops_and_noise_does_not, .init = t
 	f.o.folds = 3;
 	f.o.shuffles = 20;
 	ok(tr_study_run(&s, &f.d, &f.o, &e));
-	cr_assert(gt(dbl, s.report.line[0].m[0].v[TR_AUC], 0.95));
+	cr_assert(lt(dbl, 0.95, s.report.line[0].m[0].v[TR_AUC]));
 	/* Exchanged at random it tells nothing: an AUC of one half. */
 	for (size_t k = 0; k < 3; k++) {
 		cr_assert(epsilon_eq(dbl, s.report.shuffled[0][k].v[TR_AUC], 0.5, 0.1), "%g",
 			  s.report.shuffled[0][k].v[TR_AUC]);
 	}
 	tr_report_drop(&s.report, 0, &drop, &se);
-	cr_assert(gt(dbl, drop, 0.4), "%g", drop);
+	cr_assert(lt(dbl, 0.4, drop), "%g", drop);
 	cr_assert(lt(dbl, se, 0.1), "%g", se);
 	tr_report_drop(&s.report, 1, &drop, &se);
 	cr_assert(epsilon_eq(dbl, drop, 0.0, 0.02), "%g", drop);

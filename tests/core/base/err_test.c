@@ -7,7 +7,7 @@ Test(base_err, fail_keeps_code_place_and_values)
 
 	fails(as_fail(&e, AS_EFORMAT, "line %d: %s", 7, "bad"), AS_EFORMAT, "line 7: bad");
 	cr_assert(ne(ptr, strstr(e.file, "err_test.c"), NULL));
-	cr_assert(gt(int, e.line, 0));
+	cr_assert(lt(int, 0, e.line));
 }
 
 Test(base_err, wrap_puts_the_object_in_front_and_keeps_the_code)

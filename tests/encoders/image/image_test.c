@@ -188,7 +188,7 @@ Test(image_augment, views_differ_and_keep_the_picture_s_scale)
 		for (size_t i = 0; i < N; i++) {
 			squares += (double)y[i] * (double)y[i];
 		}
-		cr_assert(gt(dbl, squares / N, 0.4));
+		cr_assert(lt(dbl, 0.4, squares / N));
 		cr_assert(lt(dbl, squares / N, 2.0));
 	}
 }
