@@ -13,8 +13,9 @@ opt_release := -O3 -g
 opt_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 opt_tsan := -O1 -g -fsanitize=thread
 opt_cov := -O0 -g --coverage
+opt_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 ifndef opt_$(V)
-$(error V=$(V): want debug, release, asan, tsan or cov)
+$(error V=$(V): want debug, release, asan, tsan, cov or fuzz)
 endif
 
 # ---- the architecture: each room, and the rooms it may include --------------------------------
@@ -82,7 +83,8 @@ programs := $(out)/bin/assayd $(out)/bin/assay $(out)/bin/assay-worker
 phantom := $(out)/bin/phantom
 plugins := $(kinds:%=$(out)/plugins/%.so) $(out)/plugins/null.so
 
-.PHONY: all deps test run-tests test-clients lint format demo install clean help accuracy
+SECONDS ?= 60
+.PHONY: all deps test run-tests fuzz run-fuzz test-clients lint format demo install clean help accuracy
 all: $(programs) $(phantom) $(plugins) ## programs and plugins, into build/<compiler>-<variant>/
 
 help: ## this list
@@ -140,11 +142,33 @@ $(phantom): $(call obj,$(call src,examples/breast)) $(call archives,core/base)
 # ---- tests ------------------------------------------------------------------------------------
 with_tests := $(foreach r,$(rooms),$(if $(wildcard tests/$r/*_test.c),$r))
 e2e := $(if $(wildcard tests/e2e/*_test.c),$(out)/run/e2e)
-runners := $(foreach r,$(with_tests),$(out)/run/$(subst /,-,$r)) $(e2e)
+fuzzers := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
+fuzz_rooms := encoders/image encoders/text encoders/table fusion core/bus
+runners := $(foreach r,$(with_tests),$(out)/run/$(subst /,-,$r)) $(out)/run/fuzz $(e2e)
 $(out)/obj/tests/%.o: private extra_cflags = -DBUILD_DIR='"$(abspath $(out))"' -DSOURCE_DIR='"$(CURDIR)"'
 $(out)/run/e2e: $(call obj,$(wildcard tests/e2e/*.c) $(wildcard tests/support/*.c)) $(call archives,core/bus)
 	@mkdir -p $(@D)
 	$(call run,LINK,$@) $(CC) $(opt_$(V)) -o $@ $(call group,$^) $(call libs_of,core/bus) -lcriterion
+
+# A harness is called fuzz_NAME in the runner of the corpora, and what libFuzzer calls in its own.
+define fuzzer
+$(out)/obj/tests/fuzz/$1_fuzz.o: private extra_cflags = $(if $(filter fuzz,$(V)),,-DFUZZ=fuzz_$1)
+$(out)/fuzz/$1: $(out)/obj/tests/fuzz/$1_fuzz.o $(foreach r,$(fuzz_rooms),$(call archives,$r))
+	@mkdir -p $$(@D)
+	$$(call run,LINK,$$@) $(CC) $(opt_$(V)) -fsanitize=fuzzer -o $$@ $$(call group,$$(sort $$^)) \
+		$$(sort $(foreach r,$(fuzz_rooms),$$(call libs_of,$r)))
+endef
+$(foreach f,$(fuzzers),$(eval $(call fuzzer,$f)))
+$(out)/run/fuzz: $(out)/obj/tests/fuzz/corpus_test.o $(fuzzers:%=$(out)/obj/tests/fuzz/%_fuzz.o) \
+		$(call obj,$(wildcard tests/support/*.c)) $(foreach r,$(fuzz_rooms),$(call archives,$r))
+	@mkdir -p $(@D)
+	$(call run,LINK,$@) $(CC) $(opt_$(V)) -o $@ $(call group,$(sort $^)) \
+		$(sort $(foreach r,$(fuzz_rooms),$(call libs_of,$r))) -lcriterion
+
+fuzz: ## every fuzzer for SECONDS (60), from its corpus; what it finds is in build/fuzz
+	@$(MAKE) --no-print-directory CC=clang V=fuzz run-fuzz
+run-fuzz: $(fuzzers:%=$(out)/fuzz/%)
+	tools/fuzz.sh $(out) '$(SECONDS)' $(if $(T),$(T),$(fuzzers))
 
 test: deps ## install what is needed, build, run every suite (T='nn_linear/*' narrows)
 	@$(MAKE) --no-print-directory run-tests
