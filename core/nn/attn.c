@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * attn.c - dynamic attention: a gate from the global context, known before anything else is.
  *
- *   forward    xbar = mean over tokens of x              g = sigma(W_g xbar + b_g)       [d]
+ *   forward    xbar = mean over tokens of x              g = sigma(W_g xbar + b_g)       [w]
  *              s_h  = mean of g over the k channels of head h        its share
  *              Q = x W_q'   K = x W_k'   V = x W_v'      Qg = Q g (per channel)
  *              A_h = softmax(Qg_h K_h' / sqrt(k) + mask)
@@ -70,16 +70,17 @@ static struct block block_at(const struct nn_attn *l, size_t i0, size_t n)
 }
 
 void nn_attn_init(struct nn_attn *l, struct nn_params *ps, const char *prefix, size_t d, size_t h,
-		  bool gated, float threshold)
+		  size_t k, bool gated, float threshold)
 {
 	char name[NN_NAME_SIZE];
 	const char *part[] = { "q", "k", "v", "o" };
 	struct nn_linear *to[] = { &l->q, &l->kk, &l->v, &l->o };
 
-	assert(d % h == 0);
+	assert(h > 0 && k > 0);
 	*l = (struct nn_attn){ .d = d,
 			       .h = h,
-			       .k = d / h,
+			       .k = k,
+			       .w = h * k,
 			       .gated = gated,
 			       .threshold = threshold,
 			       .full = 1024,
@@ -87,14 +88,14 @@ void nn_attn_init(struct nn_attn *l, struct nn_params *ps, const char *prefix, s
 			       .globals = 4 };
 	for (size_t i = 0; i < 4; i++) {
 		(void)snprintf(name, sizeof name, "%s.%s", prefix, part[i]);
-		nn_linear_init(to[i], ps, name, d, d, i == 3, 1.0F);
+		nn_linear_init(to[i], ps, name, i < 3 ? d : l->w, i < 3 ? l->w : d, i == 3, 1.0F);
 	}
 	if (gated) { /* starts near sigma(2) = 0.88 for every channel */
 		l->gate.in = d;
-		l->gate.out = d;
+		l->gate.out = l->w;
 		(void)snprintf(name, sizeof name, "%s.gate", prefix);
-		l->gate.w = nn_param_add(ps, name, "w", d, d, NN_DECAY, NN_NORMAL, 0.02F);
-		l->gate.b = nn_param_add(ps, name, "b", 1, d, 0, NN_CONST, 2.0F);
+		l->gate.w = nn_param_add(ps, name, "w", l->w, d, NN_DECAY, NN_NORMAL, 0.02F);
+		l->gate.b = nn_param_add(ps, name, "b", 1, l->w, 0, NN_CONST, 2.0F);
 	}
 }
 
@@ -108,7 +109,7 @@ static void open_heads(const struct nn_attn *l, const struct nn_step *s, struct 
 		a->xbar[j] *= inv;
 	}
 	nn_linear_fwd(&l->gate, s->p, a->xbar, a->gate, 1);
-	for (size_t j = 0; j < l->d; j++) {
+	for (size_t j = 0; j < l->w; j++) {
 		a->gate[j] = nn_sigmoid(a->gate[j]);
 	}
 	a->opened = 0;
@@ -155,15 +156,15 @@ static void attend(const struct nn_attn *l, const struct nn_attn_act *a, size_t 
 	const size_t m = b->i1 - b->i0;
 	const size_t ld = keys(b);
 	const size_t half = l->window / 2;
-	const struct tn_cmat q = { a->qg + b->i0 * l->d + at, l->d };
+	const struct tn_cmat q = { a->qg + b->i0 * l->w + at, l->w };
 
 	memset(out, 0, m * ld * sizeof *out);
 	if (b->near > 0) {
-		tn_gemm_nt((struct tn_mat){ out, ld }, q, (struct tn_cmat){ a->k + at, l->d }, m,
+		tn_gemm_nt((struct tn_mat){ out, ld }, q, (struct tn_cmat){ a->k + at, l->w }, m,
 			   b->near, l->k);
 	}
 	tn_gemm_nt((struct tn_mat){ out + b->near, ld }, q,
-		   (struct tn_cmat){ a->k + b->j0 * l->d + at, l->d }, m, b->j1 - b->j0, l->k);
+		   (struct tn_cmat){ a->k + b->j0 * l->w + at, l->w }, m, b->j1 - b->j0, l->k);
 	for (size_t i = b->i0; b->band && i < b->i1; i++) {
 		float *row = out + (i - b->i0) * ld + b->near;
 
@@ -182,14 +183,14 @@ static void mix(const struct nn_attn *l, const struct nn_attn_act *a, size_t h,
 {
 	const size_t at = h * l->k;
 	const size_t ld = keys(b);
-	const struct tn_mat y = { a->av + b->i0 * l->d + at, l->d };
+	const struct tn_mat y = { a->av + b->i0 * l->w + at, l->w };
 
 	if (b->near > 0) {
-		tn_gemm_nn(y, (struct tn_cmat){ soft, ld }, (struct tn_cmat){ a->v + at, l->d },
+		tn_gemm_nn(y, (struct tn_cmat){ soft, ld }, (struct tn_cmat){ a->v + at, l->w },
 			   b->i1 - b->i0, l->k, b->near);
 	}
 	tn_gemm_nn(y, (struct tn_cmat){ soft + b->near, ld },
-		   (struct tn_cmat){ a->v + b->j0 * l->d + at, l->d }, b->i1 - b->i0, l->k,
+		   (struct tn_cmat){ a->v + b->j0 * l->w + at, l->w }, b->i1 - b->i0, l->k,
 		   b->j1 - b->j0);
 }
 
@@ -217,7 +218,7 @@ static void carve(const struct nn_attn *l, const struct nn_step *s, struct nn_at
 	const size_t all = count_scores(l, a->n, &most);
 
 	for (size_t i = 0; i < sizeof matrix / sizeof *matrix; i++) {
-		*matrix[i] = as_alloc(s->mem, a->n * l->d, sizeof(float));
+		*matrix[i] = as_alloc(s->mem, a->n * l->w, sizeof(float));
 	}
 	if (s->rng == NULL) { /* gate and share are multiplied in place; one block serves all */
 		a->qg = a->q;
@@ -226,8 +227,8 @@ static void carve(const struct nn_attn *l, const struct nn_step *s, struct nn_at
 		a->a = as_alloc(s->mem, most, sizeof(float));
 		return;
 	}
-	a->qg = l->gated ? as_alloc(s->mem, a->n * l->d, sizeof(float)) : a->q;
-	a->z = l->gated ? as_alloc(s->mem, a->n * l->d, sizeof(float)) : a->av;
+	a->qg = l->gated ? as_alloc(s->mem, a->n * l->w, sizeof(float)) : a->q;
+	a->z = l->gated ? as_alloc(s->mem, a->n * l->w, sizeof(float)) : a->av;
 	a->a_head = all;
 	a->a = as_alloc(s->mem, l->h * all, sizeof(float));
 }
@@ -238,7 +239,7 @@ static void scale_columns(float *to, const float *from, const float *by, const s
 {
 	for (size_t i = 0; i < n; i++) {
 		for (size_t j = c0; j < c1; j++) {
-			to[i * l->d + j] = from[i * l->d + j] * by[j];
+			to[i * l->w + j] = from[i * l->w + j] * by[j];
 		}
 	}
 }
@@ -257,7 +258,7 @@ static void run_heads(const struct nn_attn *l, const struct nn_step *s, struct n
 		scale_columns(a->qg, a->q, a->gate, l, a->n, c0, c1); /* Qg = Q g */
 	}
 	for (size_t i = 0; i < a->n; i++) {
-		memset(a->av + i * l->d + c0, 0, (c1 - c0) * sizeof(float));
+		memset(a->av + i * l->w + c0, 0, (c1 - c0) * sizeof(float));
 	}
 	for (size_t h = h0; h < h1; h++) {
 		float *soft = a->a + h * a->a_head;
@@ -295,8 +296,8 @@ void nn_attn_fwd(const struct nn_attn *l, const struct nn_step *s, struct nn_att
 	a->n = n;
 	a->x = x;
 	a->xbar = as_alloc(s->mem, l->d, sizeof(float));
-	a->gate = as_alloc(s->mem, l->d, sizeof(float));
-	a->scale = as_alloc(s->mem, l->d, sizeof(float));
+	a->gate = as_alloc(s->mem, l->w, sizeof(float));
+	a->scale = as_alloc(s->mem, l->w, sizeof(float));
 	a->share = as_alloc(s->mem, l->h, sizeof(float));
 	a->open = as_alloc(s->mem, l->h, sizeof(bool));
 	if (l->gated) {
@@ -314,8 +315,8 @@ void nn_attn_fwd(const struct nn_attn *l, const struct nn_step *s, struct nn_att
 		}
 		if (a->open[h0]) { /* y += z W_o' over the run's columns */
 			tn_gemm_nt((struct tn_mat){ y, l->d },
-				   (struct tn_cmat){ a->z + h0 * l->k, l->d },
-				   (struct tn_cmat){ s->p + l->o.w + h0 * l->k, l->d }, n, l->d,
+				   (struct tn_cmat){ a->z + h0 * l->k, l->w },
+				   (struct tn_cmat){ s->p + l->o.w + h0 * l->k, l->w }, n, l->d,
 				   (h1 - h0) * l->k);
 		}
 	}
@@ -334,35 +335,35 @@ static void block_bwd(const struct nn_attn *l, const struct nn_attn_act *a, size
 	const size_t at = h * l->k;
 	const size_t m = b->i1 - b->i0;
 	const size_t ld = keys(b);
-	const struct tn_cmat dy = { dav + b->i0 * l->d + at, l->d };
-	const struct tn_cmat qg = { a->qg + b->i0 * l->d + at, l->d };
-	const struct tn_mat dq = { d[0] + b->i0 * l->d + at, l->d };
+	const struct tn_cmat dy = { dav + b->i0 * l->w + at, l->w };
+	const struct tn_cmat qg = { a->qg + b->i0 * l->w + at, l->w };
+	const struct tn_mat dq = { d[0] + b->i0 * l->w + at, l->w };
 	const size_t from[] = { 0, b->j0 };
 	const size_t count[] = { b->near, b->j1 - b->j0 };
 	const size_t col[] = { 0, b->near };
 
 	memset(scratch, 0, m * ld * sizeof *scratch);
 	for (size_t i = 0; i < 2; i++) {
-		const size_t row = from[i] * l->d + at;
+		const size_t row = from[i] * l->w + at;
 
 		if (count[i] == 0) {
 			continue;
 		}
 		tn_gemm_nt((struct tn_mat){ scratch + col[i], ld }, dy,
-			   (struct tn_cmat){ a->v + row, l->d }, m, count[i], l->k); /* dA */
-		tn_gemm_tn((struct tn_mat){ d[2] + row, l->d },
+			   (struct tn_cmat){ a->v + row, l->w }, m, count[i], l->k); /* dA */
+		tn_gemm_tn((struct tn_mat){ d[2] + row, l->w },
 			   (struct tn_cmat){ soft + col[i], ld }, dy, count[i], l->k, m); /* dV */
 	}
 	tn_softmax_rows_bwd(soft, scratch, m, ld, ld, 1.0F / sqrtf((float)l->k)); /* dS */
 	for (size_t i = 0; i < 2; i++) {
-		const size_t row = from[i] * l->d + at;
+		const size_t row = from[i] * l->w + at;
 		const struct tn_cmat ds = { scratch + col[i], ld };
 
 		if (count[i] == 0) {
 			continue;
 		}
-		tn_gemm_nn(dq, ds, (struct tn_cmat){ a->k + row, l->d }, m, l->k, count[i]);
-		tn_gemm_tn((struct tn_mat){ d[1] + row, l->d }, ds, qg, count[i], l->k, m);
+		tn_gemm_nn(dq, ds, (struct tn_cmat){ a->k + row, l->w }, m, l->k, count[i]);
+		tn_gemm_tn((struct tn_mat){ d[1] + row, l->w }, ds, qg, count[i], l->k, m);
 	}
 }
 
@@ -372,9 +373,9 @@ static float share_bwd(const struct nn_attn *l, const struct nn_attn_act *a, siz
 	float ds = 0.0F;
 
 	for (size_t i = 0; i < a->n; i++) {
-		float *row = dz + i * l->d + h * l->k;
+		float *row = dz + i * l->w + h * l->k;
 
-		ds += tn_dot(row, a->av + i * l->d + h * l->k, l->k);
+		ds += tn_dot(row, a->av + i * l->w + h * l->k, l->k);
 		for (size_t j = 0; j < l->k; j++) {
 			row[j] *= a->share[h];
 		}
@@ -386,17 +387,17 @@ static float share_bwd(const struct nn_attn *l, const struct nn_attn_act *a, siz
 static void gate_bwd(const struct nn_attn *l, const struct nn_step *s, const struct nn_attn_act *a,
 		     const float *ds, float *dqg, float *dx)
 {
-	float *dg = as_alloc(s->mem, l->d, sizeof *dg);
+	float *dg = as_alloc(s->mem, l->w, sizeof *dg);
 	float *dxbar = as_zalloc(s->mem, l->d, sizeof *dxbar);
 
-	for (size_t j = 0; j < l->d; j++) {
+	for (size_t j = 0; j < l->w; j++) {
 		dg[j] = (ds[j / l->k] + s->gate_loss) / (float)l->k;
 	}
 	for (size_t i = 0; i < a->n; i++) {
-		tn_mul_add(dg, dqg + i * l->d, a->q + i * l->d, l->d);
-		tn_mul(dqg + i * l->d, a->gate, l->d); /* dQ = dQg g */
+		tn_mul_add(dg, dqg + i * l->w, a->q + i * l->w, l->w);
+		tn_mul(dqg + i * l->w, a->gate, l->w); /* dQ = dQg g */
 	}
-	for (size_t j = 0; j < l->d; j++) {
+	for (size_t j = 0; j < l->w; j++) {
 		dg[j] *= a->gate[j] * (1.0F - a->gate[j]);
 	}
 	nn_linear_bwd(&l->gate, s->p, s->g, a->xbar, dg, dxbar, 1);
@@ -409,7 +410,7 @@ void nn_attn_bwd(const struct nn_attn *l, const struct nn_step *s, const struct 
 		 const float *restrict dy, float *restrict dx)
 {
 	const size_t mark = s->mem->used;
-	const size_t size = a->n * l->d;
+	const size_t size = a->n * l->w;
 	float *dz = as_zalloc(s->mem, size, sizeof *dz);
 	float *const d[] = { as_zalloc(s->mem, size, sizeof *dz),
 			     as_zalloc(s->mem, size, sizeof *dz),

@@ -18,21 +18,22 @@
 
 enum { ROWS = 256 }; /* of the MLP at a time, in inference */
 
-void nn_block_init(struct nn_block *b, struct nn_params *ps, const char *prefix, size_t d,
-		   size_t heads, size_t mlp, bool gated, float threshold)
+void nn_block_init(struct nn_block *b, struct nn_params *ps, const char *prefix,
+		   const struct nn_block_shape *shape)
 {
+	const size_t d = shape->d;
 	char name[NN_NAME_SIZE];
 
 	(void)snprintf(name, sizeof name, "%s.norm1", prefix);
 	nn_norm_init(&b->norm1, ps, name, d);
 	(void)snprintf(name, sizeof name, "%s.attn", prefix);
-	nn_attn_init(&b->attn, ps, name, d, heads, gated, threshold);
+	nn_attn_init(&b->attn, ps, name, d, shape->heads, shape->k, shape->gated, shape->threshold);
 	(void)snprintf(name, sizeof name, "%s.norm2", prefix);
 	nn_norm_init(&b->norm2, ps, name, d);
 	(void)snprintf(name, sizeof name, "%s.up", prefix);
-	nn_linear_init(&b->up, ps, name, d, mlp * d, true, 1.0F);
+	nn_linear_init(&b->up, ps, name, d, shape->hidden, true, 1.0F);
 	(void)snprintf(name, sizeof name, "%s.down", prefix);
-	nn_linear_init(&b->down, ps, name, mlp * d, d, true, 1.0F);
+	nn_linear_init(&b->down, ps, name, shape->hidden, d, true, 1.0F);
 }
 
 /* x += drop(Attn(norm1(x))) */

@@ -9,6 +9,7 @@
 
 #include "core/base/buf.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,13 +18,23 @@ void nn_stack_init(struct nn_stack *l, struct nn_params *ps, const char *prefix,
 {
 	char name[NN_NAME_SIZE];
 
+	assert(shape->d % shape->heads == 0);
 	*l = (struct nn_stack){ .d = shape->d,
 				.blocks = shape->blocks,
 				.block = as_calloc(shape->blocks, sizeof *l->block) };
 	for (size_t i = 0; i < l->blocks; i++) {
 		(void)snprintf(name, sizeof name, "%s.block.%zu", prefix, i);
-		nn_block_init(&l->block[i], ps, name, shape->d, shape->heads, shape->mlp,
-			      shape->gated, shape->threshold);
+		nn_block_init(
+		    &l->block[i], ps, name,
+		    &(struct nn_block_shape){
+			.d = shape->d,
+			.k = shape->d / shape->heads,
+			.heads = shape->size != NULL ? shape->size[i].heads : shape->heads,
+			.hidden =
+			    shape->size != NULL ? shape->size[i].hidden : shape->mlp * shape->d,
+			.gated = shape->gated,
+			.threshold = shape->threshold,
+		    });
 	}
 	(void)snprintf(name, sizeof name, "%s.norm", prefix);
 	nn_norm_init(&l->norm, ps, name, l->d);

@@ -13,10 +13,16 @@ struct nn_stack {
 	struct nn_norm norm;
 };
 
+/* What pruning left of a block. */
+struct nn_block_size {
+	size_t heads, hidden;
+};
+
 struct nn_stack_shape {
-	size_t d, heads, mlp, blocks;
+	size_t d, heads, mlp, blocks; /* heads of d / heads channels, mlp * d hidden units */
 	bool gated;
 	float threshold;
+	const struct nn_block_size *size; /* [blocks]; NULL: every block is whole */
 };
 
 struct nn_stack_act {

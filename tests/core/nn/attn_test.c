@@ -8,7 +8,7 @@ static void attn_start(struct probe *p, struct nn_attn *l, size_t n, size_t d, s
 	*p = (struct probe){
 		.layer = l, .n = n, .nx = n * d, .ny = n * d, .fwd = attn_fwd, .bwd = attn_bwd
 	};
-	nn_attn_init(l, &p->ps, "l", d, h, gated, 0.0F);
+	nn_attn_init(l, &p->ps, "l", d, h, d / h, gated, 0.0F);
 	probe_start(p, n);
 }
 
@@ -165,6 +165,57 @@ Test(nn_attn, banded_gradients_match_central_differences)
 	}
 }
 
+/* Head 1 of 3 is taken out of the whole layer: its rows of W_q, W_k, W_v and of the gate, its
+ * columns of W_o. What is left is the whole layer where that head says nothing. */
+static void take_out(const struct probe *from, const struct nn_attn *a, struct probe *to,
+		     const struct nn_attn *b)
+{
+	const float *p = from->ps.v;
+	float *v = to->ps.v;
+	const size_t of[] = { a->q.w, a->kk.w, a->v.w, a->gate.w };
+	const size_t at[] = { b->q.w, b->kk.w, b->v.w, b->gate.w };
+
+	for (size_t c = 0; c < b->w; c++) {
+		const size_t o = c < a->k ? c : c + a->k;
+
+		for (size_t i = 0; i < 4; i++) {
+			memcpy(v + at[i] + c * b->d, p + of[i] + o * a->d, a->d * sizeof *v);
+		}
+		v[b->gate.b + c] = p[a->gate.b + o];
+		for (size_t r = 0; r < a->d; r++) {
+			v[b->o.w + r * b->w + c] = p[a->o.w + r * a->w + o];
+		}
+	}
+	memcpy(v + b->o.b, p + a->o.b, a->d * sizeof *v);
+}
+
+Test(nn_attn, fewer_heads_are_the_whole_layer_without_the_others)
+{
+	struct nn_attn whole;
+	struct nn_attn less;
+	struct probe p;
+	struct probe q = {
+		.layer = &less, .n = 9, .nx = 54, .ny = 54, .fwd = attn_fwd, .bwd = attn_bwd
+	};
+
+	attn_start(&p, &whole, 9, 6, 3, true);
+	nn_attn_init(&less, &q.ps, "l", 6, 2, 2, true, 0.0F);
+	probe_start(&q, 9);
+	take_out(&p, &whole, &q, &less);
+	for (size_t r = 0; r < 6; r++) {
+		p.ps.v[whole.o.w + r * 6 + 2] = p.ps.v[whole.o.w + r * 6 + 3] = 0.0F;
+	}
+	memcpy(q.x, p.x, q.nx * sizeof *q.x);
+	probe_fwd(&p);
+	probe_fwd(&q);
+	for (size_t i = 0; i < q.ny; i++) {
+		cr_assert(epsilon_eq(flt, q.y[i], p.y[i], 1e-5F));
+	}
+	probe_check(&q, 2e-3);
+	probe_free(&p);
+	probe_free(&q);
+}
+
 /* More rows than one block of queries holds, full and banded, in training and inference. */
 Test(nn_attn, equals_its_definition)
 {
@@ -236,7 +287,7 @@ Test(nn_attn, gates_begin_open)
 	struct probe p = { .n = 5, .nx = 5 * 32, .ny = 5 * 32, .layer = &l, .fwd = attn_fwd };
 	struct nn_attn_act *a;
 
-	nn_attn_init(&l, &p.ps, "l", 32, 4, true, 0.5F);
+	nn_attn_init(&l, &p.ps, "l", 32, 4, 8, true, 0.5F);
 	probe_start(&p, 3);
 	for (size_t j = 0; j < 32; j++) {
 		p.ps.v[l.gate.b + j] = nn_param_find(&p.ps, "l.gate.b")->scale;

@@ -216,7 +216,7 @@ static void check_attn(const char *name, size_t n, size_t d, size_t h, bool gate
 		.layer = &l, .n = n, .nx = n * d, .ny = n * d, .fwd = attn_fwd, .bwd = attn_bwd
 	};
 
-	nn_attn_init(&l, &p.ps, name, d, h, gated, tau);
+	nn_attn_init(&l, &p.ps, name, d, h, d / h, gated, tau);
 	probe_start(&p, 1);
 	if (strcmp(name, "band") == 0) {
 		l.full = 8;
@@ -263,7 +263,7 @@ static void check_block(const char *name, size_t n, float tau)
 		.layer = &l, .n = n, .nx = n * 16, .ny = n * 16, .fwd = block_fwd, .bwd = block_bwd
 	};
 
-	nn_block_init(&l, &p.ps, name, 16, 4, 2, true, tau);
+	nn_block_init(&l, &p.ps, name, &(struct nn_block_shape){ 16, 4, 4, 32, true, tau });
 	probe_start(&p, 1);
 	golden_check(&p, name);
 	probe_free(&p);
