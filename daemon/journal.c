@@ -76,7 +76,8 @@ static int do_judge(struct st_store *s, const struct dm_op *op, struct as_err *e
 				       .seq = op->seq,
 				       .body = op->body.data,
 				       .size = op->body.len,
-				       .sha256 = op->sha256 };
+				       .sha256 = op->sha256,
+				       .time = op->received };
 
 	return st_judge(s, &j, e);
 }

@@ -50,7 +50,7 @@ struct dm_op {
 	char manifest[IO_DIGEST_SIZE];
 	bool complete, closed, wait;
 	bool early;       /* its pages are queued for workers already */
-	int64_t received; /* ns since the epoch */
+	int64_t received; /* ns since the epoch; JUDGE: when it was given */
 	struct dm_page *page;
 	struct bus_bytes **bytes; /* [pages], SUBMIT */
 	size_t pages;

@@ -90,6 +90,7 @@ static void hand_over(struct dm_daemon *d, struct dm_case *c, const struct fu_ou
 	struct dm_op *op = dm_op_make(DM_OP_JUDGE, c->kase->stream, c->kase->id);
 
 	op->owner = c;
+	op->received = as_wall_ns();
 	op->seq = ++c->stream->given;
 	write_judgment(d, c, op->seq, o, &op->body);
 	io_digest(op->body.data, op->body.len, op->sha256);

@@ -15,6 +15,11 @@ enum st_sql {
 	ST_SQLS,
 };
 
+/* Version of the tables (PRAGMA user_version), and the steps to it: st_schema[v] makes version v +
+ * 1 of v. A step that has been released is never changed. */
+enum { ST_VERSION = 2 };
+extern const char *const st_schema[ST_VERSION];
+
 /* A page to be written to the spool before the commit; its bytes are the submitter's. */
 struct st_spooled {
 	char sha256[IO_DIGEST_SIZE];
@@ -36,6 +41,8 @@ struct st_store {
 
 /* AS_EIO with SQLite's message. */
 int st_fail(struct st_store *s, const char *what, struct as_err *e);
+/* Runs statements that give no row and are not prepared. */
+int st_text(struct st_store *s, const char *sql, struct as_err *e) AS_CHECKED;
 /* The statement, reset, with the texts bound from 1 on (up to NULL). */
 sqlite3_stmt *st_use(struct st_store *s, enum st_sql which, const char *const *text);
 /* Runs a statement that gives no row. */

@@ -70,9 +70,12 @@ static int add_judgment(struct st_store *s, const struct st_judgment *j, sqlite3
 
 	(void)sqlite3_bind_int64(q, 3, (sqlite3_int64)j->seq);
 	(void)sqlite3_bind_blob64(q, 4, j->body, j->size, SQLITE_TRANSIENT);
+	(void)sqlite3_bind_int64(q, 5, id);
+	(void)sqlite3_bind_int64(q, 6, j->time);
 	TRY(st_run(s, q, e));
 	q = st_use(s, ST_SQL_LAST_PUT, names);
 	(void)sqlite3_bind_int64(q, 3, (sqlite3_int64)j->seq);
+	(void)sqlite3_bind_int64(q, 4, (sqlite3_int64)j->size);
 	TRY(st_run(s, q, e));
 	q = st_use(s, ST_SQL_CASE_SEQ, NULL);
 	(void)sqlite3_bind_int64(q, 1, id);

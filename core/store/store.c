@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { SCHEMA = 1, STATE_MODE = 0700, RANDOM_BYTES = (ST_JOURNAL_SIZE - 1) / 2 };
+enum { STATE_MODE = 0700, RANDOM_BYTES = (ST_JOURNAL_SIZE - 1) / 2 };
 
 static const char *const sql_text[] = {
 #define SQL(name, text) text,
@@ -27,28 +27,9 @@ static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
 			       "PRAGMA journal_mode = WAL;"
 			       "PRAGMA synchronous = FULL;";
 
-static const char schema[] =
-    "CREATE TABLE journal(id INTEGER PRIMARY KEY CHECK(id = 1), name TEXT NOT NULL,"
-    " epoch INTEGER NOT NULL) STRICT;"
-    "CREATE TABLE stream(name TEXT PRIMARY KEY, last INTEGER NOT NULL, sha256 TEXT NOT NULL)"
-    " STRICT, WITHOUT ROWID;"
-    "CREATE TABLE kase(id INTEGER PRIMARY KEY, stream TEXT NOT NULL, name TEXT NOT NULL,"
-    " received INTEGER NOT NULL, complete INTEGER NOT NULL, seq INTEGER, UNIQUE(stream, name))"
-    " STRICT;"
-    "CREATE INDEX kase_unjudged ON kase(id) WHERE seq IS NULL;"
-    "CREATE TABLE submission(stream TEXT NOT NULL, key TEXT NOT NULL, manifest TEXT NOT NULL,"
-    " pages INTEGER NOT NULL, kase INTEGER NOT NULL, PRIMARY KEY(stream, key))"
-    " STRICT, WITHOUT ROWID;"
-    "CREATE TABLE page(kase INTEGER NOT NULL, name TEXT NOT NULL, page INTEGER NOT NULL,"
-    " type TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, spooled INTEGER NOT NULL,"
-    " bytes BLOB, PRIMARY KEY(kase, name, page)) STRICT;"
-    "CREATE INDEX page_spooled ON page(sha256) WHERE spooled = 1;"
-    "CREATE TABLE judgment(stream TEXT NOT NULL, seq INTEGER NOT NULL, sha256 TEXT NOT NULL,"
-    " body BLOB NOT NULL, PRIMARY KEY(stream, seq)) STRICT;";
-
 int st_fail(struct st_store *s, const char *what, struct as_err *e)
 {
-	return as_fail(e, AS_EIO, "journal: %s: %s", what, sqlite3_errmsg(s->db));
+	return as_fail(e, AS_EIO, "journal: %.80s: %s", what, sqlite3_errmsg(s->db));
 }
 
 sqlite3_stmt *st_use(struct st_store *s, enum st_sql which, const char *const *text)
@@ -80,7 +61,7 @@ int st_run(struct st_store *s, sqlite3_stmt *q, struct as_err *e)
 	return rc;
 }
 
-static int run_text(struct st_store *s, const char *sql, struct as_err *e)
+int st_text(struct st_store *s, const char *sql, struct as_err *e)
 {
 	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? AS_OK : st_fail(s, sql, e);
 }
@@ -100,12 +81,11 @@ static int read_version(struct st_store *s, int *version, struct as_err *e)
 	return rc;
 }
 
-static int make_schema(struct st_store *s, struct as_err *e)
+static int make_journal(struct st_store *s, struct as_err *e)
 {
 	unsigned char random[RANDOM_BYTES];
 	char sql[256];
 	int n = 0;
-	int rc;
 
 	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
 		return as_fail(e, AS_EIO, "journal: getrandom: %s", strerror(errno));
@@ -114,11 +94,27 @@ static int make_schema(struct st_store *s, struct as_err *e)
 	for (size_t i = 0; i < sizeof random; i++) {
 		n += snprintf(sql + n, sizeof sql - (size_t)n, "%02x", random[i]);
 	}
-	(void)snprintf(sql + n, sizeof sql - (size_t)n, "', 1); PRAGMA user_version = %d", SCHEMA);
-	TRY(run_text(s, "BEGIN IMMEDIATE", e));
-	TRY(run_text(s, schema, e));
-	TRY(run_text(s, sql, e));
-	TRY(run_text(s, "COMMIT", e));
+	(void)snprintf(sql + n, sizeof sql - (size_t)n, "', 1)");
+	return st_text(s, sql, e);
+}
+
+/* Brings the tables up to date, in one transaction: a start that is killed on the way leaves them
+ * as they were. */
+static int make_schema(struct st_store *s, int version, struct as_err *e)
+{
+	char sql[64];
+	int rc;
+
+	TRY(st_text(s, "BEGIN IMMEDIATE", e));
+	for (int v = version; v < ST_VERSION; v++) {
+		TRY(st_text(s, st_schema[v], e));
+		if (v == 0) {
+			TRY(make_journal(s, e));
+		}
+	}
+	(void)snprintf(sql, sizeof sql, "PRAGMA user_version = %d", (int)ST_VERSION);
+	TRY(st_text(s, sql, e));
+	TRY(st_text(s, "COMMIT", e));
 out:
 	return rc;
 }
@@ -163,22 +159,22 @@ static int open_db(struct st_store *s, const char *state, const char *path, stru
 			       s->db ? sqlite3_errmsg(s->db) : "out of memory");
 	}
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	rc = run_text(s, settings, e);
+	rc = st_text(s, settings, e);
 	if (rc == AS_OK) {
 		/* The lock is taken by the first write and then kept. */
-		rc = run_text(s, "BEGIN IMMEDIATE; COMMIT", e);
+		rc = st_text(s, "BEGIN IMMEDIATE; COMMIT", e);
 	}
 	if (rc != AS_OK && (sqlite3_errcode(s->db) & 0xff) == SQLITE_BUSY) {
 		return as_fail(e, AS_EAGAIN, "%s is in use by another assayd", state);
 	}
 	TRY(rc);
 	TRY(read_version(s, &version, e));
-	if (version > SCHEMA) {
+	if (version > ST_VERSION) {
 		return as_fail(e, AS_ECONFIG, "%s has version %d, this assayd knows up to %d", path,
-			       version, SCHEMA);
+			       version, (int)ST_VERSION);
 	}
-	if (version == 0) {
-		TRY(make_schema(s, e));
+	if (version < ST_VERSION) {
+		TRY(make_schema(s, version, e));
 	}
 	TRY(read_journal(s, e));
 	TRY(prepare(s, e));

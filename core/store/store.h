@@ -84,6 +84,7 @@ struct st_judgment {
 	const void *body;
 	size_t size;
 	const char *sha256; /* of body */
+	int64_t time;       /* when it was given, ns since the epoch */
 };
 
 /* Takes the judgment and its number, and lets go of the bytes of the case's pages.
