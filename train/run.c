@@ -34,7 +34,76 @@ struct run {
 	size_t *order; /* [trains] */
 	size_t steps;  /* done */
 	int64_t began;
+	size_t training; /* its number in the plan's checkpoint */
 };
+
+enum { PIECES = 12 + 2 * KEPT };
+
+/* All that a run goes on from between two epochs; done: what it came to. */
+static size_t pieces_of(struct run *r, bool done, struct tr_piece p[PIECES])
+{
+	const size_t bytes = r->net->ps.size * sizeof(float);
+	struct tr_outcome *out = r->out;
+	size_t n = 0;
+
+	p[n++] = (struct tr_piece){ r->net->ps.v, bytes };
+	p[n++] = (struct tr_piece){ out->curve, (r->plan->epochs + 1) * sizeof *out->curve };
+	p[n++] = (struct tr_piece){ &out->epochs, sizeof out->epochs };
+	p[n++] = (struct tr_piece){ &out->best, sizeof out->best };
+	if (done) {
+		return n;
+	}
+	p[n++] = (struct tr_piece){ r->adam.m, bytes };
+	p[n++] = (struct tr_piece){ r->adam.v, bytes };
+	p[n++] = (struct tr_piece){ &r->adam.t, sizeof r->adam.t };
+	p[n++] = (struct tr_piece){ &r->steps, sizeof r->steps };
+	p[n++] = (struct tr_piece){ r->order, r->plan->trains * sizeof *r->order };
+	p[n++] = (struct tr_piece){ &r->kepts, sizeof r->kepts };
+	for (size_t k = 0; k < KEPT; k++) {
+		p[n++] = (struct tr_piece){ &r->kept[k].loss, sizeof r->kept[k].loss };
+		p[n++] = (struct tr_piece){ r->kept[k].v, bytes };
+	}
+	return n;
+}
+
+static int save(struct run *r, bool done, struct as_err *e)
+{
+	struct tr_checkpoint *c = r->plan->checkpoint;
+	struct tr_piece p[PIECES];
+
+	if (c == NULL || (!done && !tr_checkpoint_due(c))) {
+		return AS_OK;
+	}
+	return tr_checkpoint_save(c, r->training, done, p, pieces_of(r, done, p), e);
+}
+
+/* Goes on from the checkpoint where it has this run; *done: there is nothing left to do. */
+static int resume(struct run *r, bool *done, struct as_err *e)
+{
+	struct tr_checkpoint *c = r->plan->checkpoint;
+	struct tr_piece p[PIECES];
+	bool found;
+	int rc = AS_OK;
+
+	*done = false;
+	if (c == NULL) {
+		return AS_OK;
+	}
+	r->training = tr_checkpoint_begin(c);
+	TRY(tr_checkpoint_load(c, r->training, true, p, pieces_of(r, true, p), done, e));
+	if (!*done) {
+		TRY(tr_checkpoint_load(c, r->training, false, p, pieces_of(r, false, p), &found,
+				       e));
+	}
+	if (r->out->epochs > 0) {
+		const struct tr_epoch *last = &r->out->curve[r->out->epochs - 1];
+
+		r->began -= (int64_t)(last->seconds * 1e9);
+		r->plan->watch->epoch(r->plan->watch->ctx, last);
+	}
+out:
+	return rc;
+}
 
 void tr_target_scale(const struct tr_data *d, const size_t *cases, size_t n, double *mean,
 		     double *sd)
@@ -57,8 +126,8 @@ void tr_target_scale(const struct tr_data *d, const size_t *cases, size_t n, dou
 	*sd = square > 0 ? sqrt(square / (double)n) : 1;
 }
 
-static int no_number(const struct run *r, size_t epoch, const size_t *cases, size_t n,
-		     struct as_err *e)
+static int no_number(const struct run *r, const char *what, size_t epoch, const size_t *cases,
+		     size_t n, struct as_err *e)
 {
 	const struct tr_data *d = r->plan->in->data;
 	struct as_buf names = { 0 };
@@ -69,11 +138,11 @@ static int no_number(const struct run *r, size_t epoch, const size_t *cases, siz
 	}
 	rc = as_fail(
 	    e, AS_EFORMAT,
-	    "epoch %zu, batch %zu (cases %s%s): the loss is not a number; a lower rate in "
+	    "epoch %zu, batch %zu (cases %s%s): the %s is not a number; a lower rate in "
 	    "[train] may help",
 	    epoch + 1,
 	    r->steps % ((r->plan->trains + d->task->hyper.batch - 1) / d->task->hyper.batch) + 1,
-	    names.data, n > 5 ? ", ..." : "");
+	    names.data, n > 5 ? ", ..." : "", what);
 	as_buf_free(&names);
 	return rc;
 }
@@ -99,12 +168,14 @@ static int run_epoch(struct run *r, size_t epoch, double *loss, bool *stopped, s
 		}
 		batch_loss = tr_step_batch(&r->step, epoch, r->order + at, n);
 		if (!isfinite(batch_loss)) {
-			return no_number(r, epoch, r->order + at, n, e);
+			return no_number(r, "loss", epoch, r->order + at, n, e);
 		}
 		*loss += batch_loss * (double)n;
-		(void)nn_adam_step(&r->adam, &r->net->ps, r->step.g[0],
-				   nn_rate(h->rate, r->steps, batches * plan->schedule), h->decay,
-				   CLIP);
+		if (!isfinite(nn_adam_step(&r->adam, &r->net->ps, r->step.g[0],
+					   nn_rate(h->rate, r->steps, batches * plan->schedule),
+					   h->decay, CLIP))) {
+			return no_number(r, "gradient", epoch, r->order + at, n, e);
+		}
 		memset(r->step.g[0], 0, r->net->ps.size * sizeof **r->step.g);
 		r->steps++;
 	}
@@ -188,7 +259,7 @@ out:
 static bool keep(struct run *r, double loss)
 {
 	size_t at = r->kepts;
-	float *v = r->kepts == KEPT ? r->kept[KEPT - 1].v : NULL;
+	float *v = r->kept[r->kepts < KEPT ? r->kepts : KEPT - 1].v;
 
 	while (at > 0 && loss < r->kept[at - 1].loss) {
 		at--;
@@ -196,10 +267,7 @@ static bool keep(struct run *r, double loss)
 	if (at == KEPT) {
 		return false;
 	}
-	if (v == NULL) {
-		v = as_malloc(r->net->ps.size * sizeof *v);
-		r->kepts++;
-	}
+	r->kepts += r->kepts < KEPT;
 	for (size_t i = r->kepts - 1; i > at; i--) {
 		r->kept[i] = r->kept[i - 1];
 	}
@@ -244,6 +312,7 @@ static int one_epoch(struct run *r, size_t epoch, struct as_err *e)
 	}
 	out->curve[out->epochs++] = ep;
 	plan->watch->epoch(plan->watch->ctx, &ep);
+	TRY(save(r, false, e));
 out:
 	return rc;
 }
@@ -254,7 +323,7 @@ static int run_epochs(struct run *r, struct as_err *e)
 	const struct tr_outcome *out = r->out;
 	int rc = AS_OK;
 
-	for (size_t epoch = 0;
+	for (size_t epoch = out->epochs;
 	     epoch < r->plan->epochs && !out->interrupted && out->epochs < out->best + patience;
 	     epoch++) {
 		TRY(one_epoch(r, epoch, e));
@@ -263,6 +332,7 @@ static int run_epochs(struct run *r, struct as_err *e)
 		return as_fail(e, AS_ECLOSED, "interrupted before the first epoch was done");
 	}
 	average(r);
+	TRY(out->interrupted ? AS_OK : save(r, true, e));
 out:
 	return rc;
 }
@@ -270,16 +340,21 @@ out:
 int tr_run(struct tr_net *net, const struct tr_plan *plan, struct tr_outcome *out, struct as_err *e)
 {
 	struct run r = { .net = net, .plan = plan, .out = out, .began = as_mono_ns() };
+	bool done;
 	int rc;
 
 	*out = (struct tr_outcome){ .curve = as_calloc(plan->epochs + 1, sizeof *out->curve) };
 	r.order = as_malloc((plan->trains + 1) * sizeof *r.order);
 	memcpy(r.order, plan->train, plan->trains * sizeof *r.order);
 	nn_adam_init(&r.adam, &net->ps);
+	for (size_t k = 0; k < KEPT; k++) {
+		r.kept[k].v = as_calloc(net->ps.size, sizeof(float));
+	}
+	TRY(resume(&r, &done, e));
 	TRY(tr_step_init(&r.step, net, plan, e));
-	TRY(run_epochs(&r, e));
+	TRY(done ? AS_OK : run_epochs(&r, e));
 out:
-	for (size_t k = 0; k < r.kepts; k++) {
+	for (size_t k = 0; k < KEPT; k++) {
 		free(r.kept[k].v);
 	}
 	tr_step_free(&r.step);

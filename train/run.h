@@ -4,6 +4,7 @@
 #ifndef TR_RUN_H
 #define TR_RUN_H
 
+#include "train/checkpoint.h"
 #include "train/net.h"
 #include "train/pool.h"
 
@@ -36,6 +37,7 @@ struct tr_plan {
 	uint64_t seed;
 	struct tr_pool *pool;
 	const struct tr_watch *watch;
+	struct tr_checkpoint *checkpoint; /* NULL: none is kept */
 };
 
 struct tr_outcome {
@@ -45,8 +47,9 @@ struct tr_outcome {
 	bool interrupted;
 };
 
-/* Trains net and leaves the averaged weights in it. AS_EFORMAT names the batch whose loss is no
- * number. AS_ECLOSED: interrupted before the first epoch was done. Free out whatever the result. */
+/* Trains net and leaves the averaged weights in it. With a checkpoint it goes on from where that
+ * has this run. AS_EFORMAT names the batch whose loss or gradient is no number. AS_ECLOSED:
+ * interrupted before the first epoch was done. Free out whatever the result. */
 int tr_run(struct tr_net *net, const struct tr_plan *plan, struct tr_outcome *out,
 	   struct as_err *e) AS_CHECKED;
 void tr_outcome_free(struct tr_outcome *out);

@@ -168,7 +168,8 @@ static struct tr_plan plan_of(const struct tr_study *s, const struct tr_split *p
 				 .schedule = s->d->task->hyper.epochs,
 				 .seed = s->o->seed,
 				 .pool = s->o->pool,
-				 .watch = s->o->watch };
+				 .watch = s->o->watch,
+				 .checkpoint = s->o->checkpoint };
 }
 
 /* The cases that a run's scores are of: those that test, or without folds those that calibrate. */

@@ -16,6 +16,7 @@ struct tr_options {
 	bool retrain; /* train a network for each line of parts, instead of masking the others */
 	struct tr_pool *pool;
 	const struct tr_watch *watch;
+	struct tr_checkpoint *checkpoint; /* of every training; NULL: none is kept */
 };
 
 /* How one training of the study went. */

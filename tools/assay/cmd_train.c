@@ -1,117 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cmd_train.c - assay train TASK.ini --data CASES.csv --out MODEL: trains, scores, writes a model.
  */
-#include "core/base/clock.h"
 #include "tools/assay/cases.h"
+#include "tools/assay/progress.h"
+#include "train/about.h"
 #include "train/shuffle.h"
 #include "train/study.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 struct options {
 	const char *data, *out, *predictions;
 	struct tr_origin origin;
 	struct cmd_list without;
 	uint64_t folds, shuffles, seed, threads, epochs;
-	bool retrain, skip_bad, json;
+	bool retrain, skip_bad, json, resume;
 };
-
-/* What is said while it runs. */
-struct progress {
-	bool tty;
-	const char *what;
-	size_t run, runs;
-	sigset_t signals; /* that end the training; blocked in all threads */
-	bool stopped;
-	const char *metric;
-};
-
-static void on_begin(void *ctx, const char *what, size_t run, size_t runs)
-{
-	struct progress *p = ctx;
-
-	p->what = what;
-	p->run = run;
-	p->runs = runs;
-}
-
-/* Runs that are still to come take as long as this one would, at most. */
-static double seconds_left(const struct progress *p, const struct tr_epoch *ep)
-{
-	const double each = ep->seconds / (double)ep->epoch;
-	const double after = p->run < p->runs && p->runs > 1 ? (double)(p->runs - p->run) : 0;
-
-	return each * ((double)(ep->epochs - ep->epoch) + after * (double)ep->epochs);
-}
-
-static void on_epoch(void *ctx, const struct tr_epoch *ep)
-{
-	struct progress *p = ctx;
-	const double left = seconds_left(p, ep);
-
-	fprintf(stderr, "%s%s", p->tty ? "\r" : "", p->what);
-	if (p->run < p->runs && p->runs > 1) {
-		fprintf(stderr, " %zu/%zu", p->run + 1, p->runs);
-	}
-	fprintf(stderr, "  epoch %zu/%zu  loss %.4f", ep->epoch, ep->epochs, ep->loss);
-	if (ep->stop_loss == ep->stop_loss) { /* not NAN: there is a stop set */
-		fprintf(stderr, "  stop %.4f  %s %.3f", ep->stop_loss, p->metric, ep->metric);
-	}
-	fprintf(stderr, "  %d:%02d left%s", (int)(left / 60), (int)left % 60,
-		p->tty ? "\033[K" : "\n");
-	if (p->tty && ep->epoch == ep->epochs) {
-		fprintf(stderr, "\n");
-	}
-}
-
-/* Whether Ctrl-C came: the signals are blocked and wait to be fetched. */
-static bool on_stop(void *ctx)
-{
-	struct progress *p = ctx;
-	const struct timespec now = { 0 };
-
-	if (!p->stopped && sigtimedwait(&p->signals, NULL, &now) > 0) {
-		p->stopped = true;
-		fprintf(stderr, "%sassay train: interrupted, keeping the best so far\n",
-			p->tty ? "\n" : "");
-	}
-	return p->stopped;
-}
-
-static int block_signals(struct progress *p, struct as_err *e)
-{
-	(void)sigemptyset(&p->signals);
-	(void)sigaddset(&p->signals, SIGINT);
-	(void)sigaddset(&p->signals, SIGTERM);
-	errno = pthread_sigmask(SIG_BLOCK, &p->signals, NULL);
-	return errno == 0 ? AS_OK : as_fail(e, AS_EIO, "cannot block signals: %s", strerror(errno));
-}
-
-/* A training may take hours: better to know now that its model cannot be written. */
-static int check_out(const char *path, struct as_err *e)
-{
-	struct as_buf folder = { 0 };
-	const char *slash = strrchr(path, '/');
-	int rc = AS_OK;
-
-	if (slash == NULL) {
-		as_buf_puts(&folder, ".");
-	} else {
-		as_buf_put(&folder, path, (size_t)(slash - path) + 1);
-	}
-	if (access(folder.data, W_OK | X_OK) != 0) {
-		rc = as_fail(e, AS_ECREATE, "cannot write %s: %s: %s", path, folder.data,
-			     strerror(errno));
-	}
-	as_buf_free(&folder);
-	return rc;
-}
 
 static int check(struct options *o, struct as_err *e)
 {
@@ -133,8 +39,11 @@ static int check(struct options *o, struct as_err *e)
 			       ": needs --folds, whose test cases exchange a part",
 			       o->shuffles);
 	}
+	if (o->resume && strcmp(o->data, "-") == 0) {
+		return as_fail(e, AS_EUSAGE, "--resume: standard input cannot be read again");
+	}
 	return o->predictions != NULL && strcmp(o->predictions, "-") != 0
-		   ? check_out(o->predictions, e)
+		   ? cmd_check_out(o->predictions, e)
 		   : AS_OK;
 }
 
@@ -168,23 +77,45 @@ out:
 	return rc;
 }
 
+static int open_checkpoint(const struct options *o, const struct tr_data *d, struct tr_options *how,
+			   struct tr_checkpoint *c, struct as_err *e)
+{
+	struct as_buf folder = { 0 };
+	struct as_buf about = { 0 };
+	int rc;
+
+	as_buf_printf(&folder, "%s.checkpoint", o->out);
+	tr_about_study(d, how, "train", &about);
+	TRY(tr_checkpoint_open(c, folder.data, about.data, o->resume, e));
+	how->checkpoint = c;
+	if (o->resume) {
+		fprintf(stderr, "assay train: %s %s\n",
+			c->resumed ? "goes on from" : "begins anew: there is no", folder.data);
+	}
+out:
+	as_buf_free(&folder);
+	as_buf_free(&about);
+	return rc;
+}
+
 /* Loads, trains, tells and saves. */
-static int train(const struct options *o, struct io_task *task, struct progress *p,
+static int train(const struct options *o, struct io_task *task, struct cmd_progress *p,
 		 struct tr_pool *pool, struct as_err *e)
 {
-	const struct tr_watch watch = { p, on_begin, on_epoch, on_stop };
-	const struct tr_options how = { .folds = o->folds,
-					.shuffles = o->shuffles,
-					.seed = o->seed,
-					.retrain = o->retrain,
-					.pool = pool,
-					.watch = &watch };
+	const struct tr_watch watch = cmd_watch_of(p);
+	struct tr_options how = { .folds = o->folds,
+				  .shuffles = o->shuffles,
+				  .seed = o->seed,
+				  .retrain = o->retrain,
+				  .pool = pool,
+				  .watch = &watch };
 	struct tr_data_how load = { .path = o->data,
 				    .split = task->split != NULL ? "train" : NULL,
 				    .skip_bad = o->skip_bad,
 				    .origin = o->origin };
 	struct tr_data d = { 0 };
 	struct tr_study s = { 0 };
+	struct tr_checkpoint checkpoint = { 0 };
 	int rc;
 
 	TRY(cmd_without(task, &o->without, load.without, e));
@@ -195,13 +126,14 @@ static int train(const struct options *o, struct io_task *task, struct progress 
 	TRY(rc);
 	TRY(cmd_say_gaps("train", &d, e));
 	p->metric = task->kind == IO_VALUE ? "r2" : "auc";
+	TRY(open_checkpoint(o, &d, &how, &checkpoint, e));
 	TRY(tr_study_run(&s, &d, &how, e));
-	if (p->tty) {
-		fprintf(stderr, "\n");
-	}
+	cmd_progress_end(p);
 	TRY(tr_study_save(&s, o->out, e));
+	TRY(s.interrupted ? AS_OK : tr_checkpoint_remove(&checkpoint, e));
 	TRY(tell(o, &s, e));
 out:
+	tr_checkpoint_close(&checkpoint);
 	tr_study_free(&s);
 	tr_data_free(&d);
 	return rc;
@@ -209,18 +141,18 @@ out:
 
 static int run(struct options *o, const char *path, struct as_err *e)
 {
-	struct progress p = { .tty = isatty(STDERR_FILENO) == 1 };
+	struct cmd_progress p = { .command = "train" };
 	struct tr_pool *pool = NULL;
 	struct io_task task = { 0 };
 	int rc;
 
 	TRY(check(o, e));
-	TRY(check_out(o->out, e));
+	TRY(cmd_check_out(o->out, e));
 	TRY(io_task_load(&task, path, e));
 	if (o->epochs > 0) {
 		task.hyper.epochs = (io_u32)o->epochs;
 	}
-	TRY(block_signals(&p, e));
+	TRY(cmd_progress_init(&p, e));
 	TRY(tr_pool_open(&pool, o->threads, e));
 	TRY(train(o, &task, &p, pool, e));
 out:
@@ -248,6 +180,9 @@ int cmd_train(int argc, char **argv)
 		  &o.epochs, 1, 10000 },
 		{ "without", "PART", "leave a part out; may come again", CMD_LIST, &o.without, 0,
 		  0 },
+		{ "resume", NULL,
+		  "go on from OUT.checkpoint, which a killed or interrupted one left", CMD_FLAG,
+		  &o.resume, 0, 0 },
 		{ "retrain", NULL, "train each part and pair apart instead of masking", CMD_FLAG,
 		  &o.retrain, 0, 0 },
 		{ "predictions", "FILE", "write the scored cases' predictions as CSV", CMD_TEXT,

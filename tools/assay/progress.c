@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/assay/progress.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static void on_begin(void *ctx, const char *what, size_t run, size_t runs)
+{
+	struct cmd_progress *p = ctx;
+
+	p->what = what;
+	p->run = run;
+	p->runs = runs;
+}
+
+/* Runs that are still to come take as long as this one would, at most. */
+static double seconds_left(const struct cmd_progress *p, const struct tr_epoch *ep)
+{
+	const double each = ep->seconds / (double)ep->epoch;
+	const double after = p->run < p->runs && p->runs > 1 ? (double)(p->runs - p->run) : 0;
+
+	return each * ((double)(ep->epochs - ep->epoch) + after * (double)ep->epochs);
+}
+
+static void on_epoch(void *ctx, const struct tr_epoch *ep)
+{
+	struct cmd_progress *p = ctx;
+	const double left = seconds_left(p, ep);
+
+	fprintf(stderr, "%s%s", p->tty ? "\r" : "", p->what);
+	if (p->run < p->runs && p->runs > 1) {
+		fprintf(stderr, " %zu/%zu", p->run + 1, p->runs);
+	}
+	fprintf(stderr, "  epoch %zu/%zu  loss %.4f", ep->epoch, ep->epochs, ep->loss);
+	if (ep->stop_loss == ep->stop_loss) { /* not NAN: there is a stop set */
+		fprintf(stderr, "  stop %.4f  %s %.3f", ep->stop_loss, p->metric, ep->metric);
+	}
+	fprintf(stderr, "  %d:%02d left%s", (int)(left / 60), (int)left % 60,
+		p->tty ? "\033[K" : "\n");
+	if (p->tty && ep->epoch == ep->epochs) {
+		fprintf(stderr, "\n");
+	}
+}
+
+/* Whether Ctrl-C came: the signals are blocked and wait to be fetched. */
+static bool on_stop(void *ctx)
+{
+	struct cmd_progress *p = ctx;
+	const struct timespec now = { 0 };
+
+	if (!p->stopped && sigtimedwait(&p->signals, NULL, &now) > 0) {
+		p->stopped = true;
+		fprintf(stderr, "%sassay %s: interrupted, keeping the best so far\n",
+			p->tty ? "\n" : "", p->command);
+	}
+	return p->stopped;
+}
+
+/* Threads that a library made before main (OpenBLAS does) block nothing: a signal that one of them
+ * gets is handed to the first thread, where it waits. */
+static void pass_on(int sig)
+{
+	(void)tgkill(getpid(), getpid(), sig);
+}
+
+int cmd_progress_init(struct cmd_progress *p, struct as_err *e)
+{
+	const struct sigaction pass = { .sa_handler = pass_on };
+
+	p->tty = isatty(STDERR_FILENO) == 1;
+	(void)sigemptyset(&p->signals);
+	(void)sigaddset(&p->signals, SIGINT);
+	(void)sigaddset(&p->signals, SIGTERM);
+	(void)sigaction(SIGINT, &pass, NULL);
+	(void)sigaction(SIGTERM, &pass, NULL);
+	errno = pthread_sigmask(SIG_BLOCK, &p->signals, NULL);
+	return errno == 0 ? AS_OK : as_fail(e, AS_EIO, "cannot block signals: %s", strerror(errno));
+}
+
+struct tr_watch cmd_watch_of(struct cmd_progress *p)
+{
+	return (struct tr_watch){ p, on_begin, on_epoch, on_stop };
+}
+
+void cmd_progress_end(const struct cmd_progress *p)
+{
+	if (p->tty) {
+		fprintf(stderr, "\n");
+	}
+}
+
+int cmd_check_out(const char *path, struct as_err *e)
+{
+	struct as_buf folder = { 0 };
+	const char *slash = strrchr(path, '/');
+	int rc = AS_OK;
+
+	if (slash == NULL) {
+		as_buf_puts(&folder, ".");
+	} else {
+		as_buf_put(&folder, path, (size_t)(slash - path) + 1);
+	}
+	if (access(folder.data, W_OK | X_OK) != 0) {
+		rc = as_fail(e, AS_ECREATE, "cannot write %s: %s: %s", path, folder.data,
+			     strerror(errno));
+	}
+	as_buf_free(&folder);
+	return rc;
+}
