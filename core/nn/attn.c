@@ -220,7 +220,7 @@ static void carve(const struct nn_attn *l, const struct nn_step *s, struct nn_at
 	for (size_t i = 0; i < sizeof matrix / sizeof *matrix; i++) {
 		*matrix[i] = as_alloc(s->mem, a->n * l->w, sizeof(float));
 	}
-	if (s->rng == NULL) { /* gate and share are multiplied in place; one block serves all */
+	if (!nn_step_keeps(s)) { /* gate and share are multiplied in place; one block serves all */
 		a->qg = a->q;
 		a->z = a->av;
 		a->a_head = 0;
@@ -310,7 +310,7 @@ void nn_attn_fwd(const struct nn_attn *l, const struct nn_step *s, struct nn_att
 	memset(y, 0, n * l->d * sizeof *y);
 	for (size_t h0 = 0, h1; h0 < l->h; h0 = h1) {
 		h1 = run_end(l, a, h0);
-		if (s->rng != NULL || a->open[h0]) {
+		if (nn_step_keeps(s) || a->open[h0]) {
 			run_heads(l, s, a, h0, h1);
 		}
 		if (a->open[h0]) { /* y += z W_o' over the run's columns */
@@ -321,7 +321,7 @@ void nn_attn_fwd(const struct nn_attn *l, const struct nn_step *s, struct nn_att
 		}
 	}
 	tn_add_rows(y, s->p + l->o.b, n, l->d);
-	if (s->rng == NULL) {
+	if (!nn_step_keeps(s)) {
 		as_arena_reset(s->mem, mark);
 		a->q = a->k = a->v = a->qg = a->av = a->z = a->a = NULL;
 	}

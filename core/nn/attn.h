@@ -39,7 +39,7 @@ struct nn_attn_act {
 /* full 1024, window 256, globals 4. Without a gate the layer has no gate weights. */
 void nn_attn_init(struct nn_attn *l, struct nn_params *ps, const char *prefix, size_t d, size_t h,
 		  size_t k, bool gated, float threshold);
-/* y is overwritten. With s->rng NULL closed heads are not computed. */
+/* y is overwritten. In inference closed heads are not computed. */
 void nn_attn_fwd(const struct nn_attn *l, const struct nn_step *s, struct nn_attn_act *a,
 		 const float *restrict x, float *restrict y, size_t n);
 /* Adds to dx and the gradients, that of gate_loss * sum of shares included. After a training fwd.

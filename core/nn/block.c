@@ -76,7 +76,7 @@ void nn_block_fwd(const struct nn_block *b, const struct nn_step *s, struct nn_b
 
 	a->n = n;
 	attn_fwd(b, s, a, x, n);
-	if (s->rng != NULL) {
+	if (nn_step_keeps(s)) {
 		mlp_fwd(b, s, a, x, n);
 		return;
 	}

@@ -57,7 +57,7 @@ void nn_stack_fwd(const struct nn_stack *l, const struct nn_step *s, struct nn_s
 		const size_t mark = s->mem->used;
 
 		nn_block_fwd(&l->block[i], s, &a->block[i], x, n);
-		if (s->rng == NULL) {
+		if (!nn_step_keeps(s)) {
 			as_arena_reset(s->mem, mark);
 		}
 	}

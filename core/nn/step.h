@@ -8,8 +8,9 @@
 
 #include <stdbool.h>
 
-/* One thread's pass. rng NULL: inference, i.e. no dropout or augmentation, closed heads are
- * really skipped and nothing is kept for a bwd that will not come. rng set: training. */
+/* One thread's pass. rng NULL and keep false: inference, i.e. closed heads are really skipped and
+ * nothing is kept for a bwd that will not come. rng set: training, with dropout and augmentation;
+ * keep alone: the same without anything drawn. */
 struct nn_step {
 	const float *p;       /* weights, as in nn_params.v */
 	float *g;             /* gradients, added to by bwd; NULL where there is no bwd */
@@ -17,6 +18,12 @@ struct nn_step {
 	struct as_rng *rng;
 	float dropout;   /* chance of zeroing an activation, training only */
 	float gate_loss; /* lambda of the heads' shares, training only */
+	bool keep;       /* a bwd comes, although there is no rng */
 };
+
+static inline bool nn_step_keeps(const struct nn_step *s)
+{
+	return s->keep || s->rng != NULL;
+}
 
 #endif

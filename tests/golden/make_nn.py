@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 import tensors
+from nn_reference import block, conv, gated, norm, shares
 
 torch.manual_seed(7)
 torch.set_default_dtype(torch.float64)
@@ -43,22 +44,6 @@ def linear(x, w):
     return F.linear(x, w["w"], w["b"])
 
 
-def norm(x, w, at=""):
-    return F.layer_norm(x, x.shape[-1:], w[at + "gamma"], w[at + "beta"], eps=1e-5)
-
-
-def image(x):
-    return x.permute(2, 0, 1)[None]
-
-
-def conv(stride):
-    def forward(x, w):
-        # Ours is [out, 3, 3, in], channels last.
-        k = w["w"].reshape(len(w["b"]), 3, 3, x.shape[2]).permute(0, 3, 1, 2)
-        return F.conv2d(image(x), k, w["b"], stride=stride, padding=1)[0].permute(1, 2, 0)
-    return forward
-
-
 def plain(h):
     def forward(x, w):
         d = x.shape[1]
@@ -66,28 +51,6 @@ def plain(h):
             x[:, None], x[:, None], x[:, None], d, h, torch.cat([w["q.w"], w["k.w"], w["v.w"]]),
             None, None, None, False, 0.0, w["o.w"], w["o.b"], need_weights=False)
         return y[:, 0]
-    return forward
-
-
-def shares(h, w, x, at=""):
-    g = torch.sigmoid(F.linear(x.mean(0), w[at + "gate.w"], w[at + "gate.b"]))
-    return g, g.reshape(h, -1).mean(1)
-
-
-def gated(h, tau=0.0, mask=None, at=""):
-    def forward(x, w):
-        n, d = x.shape
-        g, share = shares(h, w, x, at)
-        q = (F.linear(x, w[at + "q.w"]) * g).reshape(n, h, -1)
-        k = F.linear(x, w[at + "k.w"]).reshape(n, h, -1)
-        v = F.linear(x, w[at + "v.w"]).reshape(n, h, -1)
-        s = torch.einsum("ihc,jhc->hij", q, k) / math.sqrt(d // h)
-        a = torch.softmax(s if mask is None else s.masked_fill(~mask, -math.inf), -1)
-        z = torch.einsum("hij,jhc->ihc", a, v) * share[None, :, None]
-        masked = z * (share >= tau)[None, :, None]
-        y = F.linear(z.reshape(n, d), w[at + "o.w"], w[at + "o.b"])
-        closed = F.linear(masked.reshape(n, d), w[at + "o.w"], w[at + "o.b"])
-        return y + (closed - y).detach()  # straight-through
     return forward
 
 
@@ -106,14 +69,6 @@ def attn_weights(d, gate=True, closed=(), h=1, at=""):
 def band(n, window, globals_):
     i, j = torch.arange(n)[:, None], torch.arange(n)[None]
     return ((i - j).abs() <= window // 2) | (i < globals_) | (j < globals_)
-
-
-def block(h, tau):
-    def forward(x, w):
-        x = x + gated(h, tau, at="attn.")(norm(x, w, "norm1."), w)
-        up = F.gelu(F.linear(norm(x, w, "norm2."), w["up.w"], w["up.b"]))
-        return x + F.linear(up, w["down.w"], w["down.b"])
-    return forward
 
 
 def pool(x, w):
