@@ -84,7 +84,7 @@ phantom := $(out)/bin/phantom
 plugins := $(kinds:%=$(out)/plugins/%.so) $(out)/plugins/null.so
 
 SECONDS ?= 60
-.PHONY: all deps test run-tests fuzz run-fuzz test-clients lint format demo install clean help accuracy
+.PHONY: all deps test run-tests fuzz run-fuzz crash nightly test-clients lint format demo install clean help accuracy
 all: $(programs) $(phantom) $(plugins) ## programs and plugins, into build/<compiler>-<variant>/
 
 help: ## this list
@@ -164,6 +164,17 @@ $(out)/run/fuzz: $(out)/obj/tests/fuzz/corpus_test.o $(fuzzers:%=$(out)/obj/test
 	@mkdir -p $(@D)
 	$(call run,LINK,$@) $(CC) $(opt_$(V)) -o $@ $(call group,$(sort $^)) \
 		$(sort $(foreach r,$(fuzz_rooms),$(call libs_of,$r))) -lcriterion
+
+# Faults: killed, failing and full; a runner of its own, because it takes minutes.
+$(out)/run/crash: $(call obj,$(wildcard tests/crash/*.c) $(wildcard tests/support/*.c)) $(call archives,daemon)
+	@mkdir -p $(@D)
+	$(call run,LINK,$@) $(CC) $(opt_$(V)) -o $@ $(call group,$^) $(call libs_of,daemon) -lcriterion
+crash: all $(out)/run/crash ## kill and fail the daemon at its system calls, then check what it promised
+	JOBS=1 tools/run-tests.sh $(out) '$(T)' $(out)/run/crash
+
+nightly: ## the long forms: every call of the crash sweeps, every fuzzer for a minute
+	@CRASH_STEP=1 $(MAKE) --no-print-directory crash
+	@$(MAKE) --no-print-directory fuzz
 
 fuzz: ## every fuzzer for SECONDS (60), from its corpus; what it finds is in build/fuzz
 	@$(MAKE) --no-print-directory CC=clang V=fuzz run-fuzz

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * life.h - a daemon under faults, driven by one client and one subscriber that do what
+ * docs/protocol.md says: retry until an answer comes, replay what is missing. What both see goes
+ * into a ledger. A daemon that ends is started again without the fault. */
+#ifndef TESTS_LIFE_H
+#define TESTS_LIFE_H
+
+#include "core/bus/call.h"
+#include "tests/crash/ledger.h"
+#include "tests/support/proc.h"
+
+enum { LIFE_MS = 60000, LIFE_ARGS = 24 };
+
+struct life {
+	char settings[256]; /* assayd.ini */
+	char state[256], run[96];
+	const char
+	    *wrap[LIFE_ARGS]; /* in front of the daemon's command the first time; ends NULL */
+	struct proc daemon;
+	int ended; /* times the daemon ended by itself or was killed */
+	int code;  /* how it ended first */
+	struct bus *bus;
+	struct bus_socket *front, *feed;
+	struct bus_msg msg;
+	uint64_t last; /* the subscriber has all up to here */
+	struct ledger ledger;
+};
+
+/* State and sockets in the test's folder under `name`, a model of two parts of modality "null" and
+ * its settings; keys go into [daemon]. Nothing runs yet. */
+void life_init(struct life *l, const char *name, const char *keys);
+void life_free(struct life *l);
+/* Starts the daemon, behind l->wrap where it has not been started before, and connects. */
+void life_start(struct life *l);
+/* Sees whether the daemon is still there; starts it again where not, and says so. */
+bool life_tend(struct life *l);
+/* Sends the signal, waits for the end and starts it again. */
+void life_kill(struct life *l, int signal);
+
+/* One case of two parts, the first of `size` bytes; sent again until it is accepted. */
+void life_submit(struct life *l, const char *id, size_t size);
+/* Takes what the feed holds, and replays what is missing from it. */
+void life_watch(struct life *l);
+/* Waits until the subscriber has n judgments. */
+void life_wait(struct life *l, uint64_t n);
+/* Asks for the judgment of a case twice. */
+void life_get(struct life *l, const char *id);
+/* SIGTERM, a new start, a replay from 0: then all must fit. */
+void life_audit(struct life *l);
+/* The same without the stop before. */
+void life_read_journal(struct life *l);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * sweep_test.c - a run of eight cases, over and over: each time the daemon is killed at the next
+ * call of one kind (strace injects SIGKILL at the call), or the call fails. The run is over when it
+ * makes no more calls of that kind; a kind that is never called fails the sweep. (strace 6.1 drops
+ * some of the signals it is to inject when it filters by seccomp: --seccomp-bpf is not for this.)
+ *
+ * CRASH_STEP=N in the environment takes every N-th call only (`make crash`); CRASH_STEP=1 all of
+ * them (`make nightly`). */
+#include "tests/crash/life.h"
+#include "tests/support/check.h"
+#include "tests/support/tmpdir.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+TestSuite(crash_sweep, .timeout = 3600);
+
+enum { CASES = 8, SPOOLED = 20000 };
+
+static long step_of(long fallback)
+{
+	const char *s = getenv("CRASH_STEP");
+
+	return s != NULL && atol(s) > 0 ? atol(s) : fallback;
+}
+
+static const char *case_id(int i)
+{
+	static char id[8];
+
+	(void)snprintf(id, sizeof id, "c%d", i);
+	return id;
+}
+
+static void run_cases(struct life *l)
+{
+	for (int i = 0; i < CASES; i++) {
+		life_submit(l, case_id(i), i % 2 == 0 ? 100 : SPOOLED + (size_t)i);
+	}
+	life_wait(l, CASES);
+	for (int i = 0; i < CASES; i++) {
+		life_get(l, case_id(i));
+	}
+}
+
+/* One run with an injection at the when-th call; whether it came to that call. code: how the daemon
+ * must have ended then. */
+static bool run_once(const char *call, const char *how, long when, int code)
+{
+	struct life l;
+	char name[32];
+	char trace[64];
+	char inject[128];
+	const char *const wrap[] = { "/usr/bin/strace",
+				     "-f",
+				     "-qqq",
+				     "-o",
+				     tmpdir_path("trace"),
+				     "-e",
+				     trace,
+				     "-e",
+				     inject,
+				     NULL };
+	bool fired;
+
+	(void)snprintf(name, sizeof name, "%ld", when);
+	(void)snprintf(trace, sizeof trace, "trace=%s", call);
+	(void)snprintf(inject, sizeof inject, "inject=%s:%s:when=%ld", call, how, when);
+	life_init(&l, name, "");
+	memcpy(l.wrap, wrap, sizeof wrap);
+	life_start(&l);
+	run_cases(&l);
+	fired = l.ended > 0;
+	life_audit(&l);
+	if (fired) {
+		cr_assert(eq(int, l.code, code), "%s %s at call %ld: ended with %d", call, how,
+			  when, l.code);
+	}
+	life_free(&l);
+	return fired;
+}
+
+static void sweep(const char *call, const char *how, int code, long fallback)
+{
+	const long step = step_of(fallback);
+	long fired = 0;
+	long when = 1;
+
+	for (; run_once(call, how, when, code); when += step) {
+		fired++;
+	}
+	(void)fprintf(stderr, "%s %s: %ld runs, every %ld. of its calls, up to the %ld.\n", call,
+		      how, fired, step, when - step);
+	cr_assert(lt(int, 0, (int)fired), "%s is never called: the sweep proves nothing", call);
+}
+
+#define KILLED (128 + SIGKILL)
+
+Test(crash_sweep, killed_at_fdatasync)
+{
+	sweep("fdatasync", "signal=KILL", KILLED, 5);
+}
+
+Test(crash_sweep, killed_at_fsync)
+{
+	sweep("fsync", "signal=KILL", KILLED, 5);
+}
+
+Test(crash_sweep, killed_at_pwrite64)
+{
+	sweep("pwrite64", "signal=KILL", KILLED, 40);
+}
+
+Test(crash_sweep, killed_at_rename)
+{
+	sweep("rename,renameat2", "signal=KILL", KILLED, 3);
+}
+
+Test(crash_sweep, killed_at_unlink)
+{
+	sweep("unlink", "signal=KILL", KILLED, 4);
+}
+
+Test(crash_sweep, fdatasync_fails)
+{
+	sweep("fdatasync", "error=EIO", 74, 7);
+}
+
+Test(crash_sweep, fsync_fails)
+{
+	sweep("fsync", "error=EIO", 74, 5);
+}
+
+Test(crash_sweep, a_write_fails)
+{
+	sweep("pwrite64", "error=EIO", 74, 48);
+}
