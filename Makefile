@@ -46,6 +46,7 @@ deps_tools/assay := train fusion encoders plugins core/bus core/io core/nn core/
 
 # ---- third-party headers: each is visible in one room only ------------------------------------
 pkgs_core/tensor := openblas
+libs_core/tensor := -ldnnl -lgomp
 pkgs_core/text := libutf8proc
 pkgs_core/io := jansson inih libcrypto
 libs_core/io := -lcsv

@@ -39,6 +39,7 @@ room_of() { # header room
     [ -z "$found" ] || { printf '<%s belongs to %s:\n%s\n' "$1" "$2" "$found"; bad=1; }
 }
 room_of cblas core/tensor
+room_of oneapi core/tensor
 room_of utf8proc core/text
 room_of jansson core/io
 room_of ini.h core/io

@@ -29,13 +29,17 @@ void nn_conv_init(struct nn_conv *l, struct nn_params *ps, const char *prefix, s
 	/* He, Zhang, Ren, Sun (2015), arXiv:1502.01852, section 2.2. */
 	l->w = nn_param_add(ps, prefix, "w", out, TAPS * in, NN_DECAY, NN_NORMAL,
 			    sqrtf(2.0F / (float)(TAPS * in)));
+	l->q8 = NULL;
+	nn_param_serve(ps, &l->q8);
 	l->b = nn_param_add(ps, prefix, "b", 1, out, 0, NN_ZERO, 0.0F);
 }
 
 /* The product is that of a linear layer over the patches. */
 static struct nn_linear as_linear(const struct nn_conv *l)
 {
-	return (struct nn_linear){ .in = TAPS * l->in, .out = l->out, .w = l->w, .b = l->b };
+	return (struct nn_linear){
+		.in = TAPS * l->in, .out = l->out, .w = l->w, .b = l->b, .q8 = l->q8
+	};
 }
 
 static size_t halved(size_t n, size_t stride)

@@ -7,10 +7,13 @@
  *              dW += dy' x
  *              db += sum over rows of dy
  *
+ * A model quantised by `assay quantize` serves with x and W in int8 (core/tensor/q8.h).
+ *
  * Goodfellow, Bengio, Courville, "Deep Learning" (2016), section 6.5. */
 #include "core/nn/linear.h"
 
 #include "core/tensor/gemm.h"
+#include "core/tensor/q8.h"
 #include "core/tensor/rows.h"
 
 #include <math.h>
@@ -22,12 +25,18 @@ void nn_linear_init(struct nn_linear *l, struct nn_params *ps, const char *prefi
 	l->in = in;
 	l->out = out;
 	l->w = nn_param_add(ps, prefix, "w", out, in, NN_DECAY, NN_NORMAL, gain / sqrtf((float)in));
+	l->q8 = NULL;
+	nn_param_serve(ps, &l->q8);
 	l->b = bias ? nn_param_add(ps, prefix, "b", 1, out, 0, NN_ZERO, 0.0F) : NN_NONE;
 }
 
 void nn_linear_fwd(const struct nn_linear *l, const float *p, const float *restrict x,
 		   float *restrict y, size_t n)
 {
+	if (l->q8 != NULL) {
+		tn_q8_mul(l->q8, x, l->b != NN_NONE ? p + l->b : NULL, y, n);
+		return;
+	}
 	memset(y, 0, n * l->out * sizeof *y);
 	tn_gemm_nt((struct tn_mat){ y, l->out }, (struct tn_cmat){ x, l->in },
 		   (struct tn_cmat){ p + l->w, l->in }, n, l->out, l->in); /* y += x W' */

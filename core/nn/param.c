@@ -2,6 +2,7 @@
 #include "core/nn/param.h"
 
 #include "core/base/buf.h"
+#include "core/tensor/q8.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -30,6 +31,30 @@ size_t nn_param_add(struct nn_params *ps, const char *prefix, const char *name, 
 	assert(n > 0 && (size_t)n < sizeof p->name);
 	ps->size += rows * cols;
 	return p->at;
+}
+
+void nn_param_serve(struct nn_params *ps, struct tn_q8 **q8)
+{
+	ps->p[ps->n - 1].q8 = q8;
+}
+
+int nn_param_q8(struct nn_params *ps, size_t i, const int8_t *w, const float *scale,
+		struct as_err *e)
+{
+	struct nn_param *p = &ps->p[i];
+	float *v = ps->v + p->at;
+
+	for (size_t k = 0; k < p->rows * p->cols; k++) {
+		v[k] = scale[k / p->cols] * (float)w[k];
+	}
+	if (p->q8 == NULL) {
+		return AS_OK;
+	}
+	if (tn_q8_open(p->q8, w, scale, p->rows, p->cols, e) != AS_OK) {
+		return as_wrap(e, "%s", p->name);
+	}
+	p->served = *p->q8;
+	return AS_OK;
 }
 
 static void start_one(const struct nn_param *p, float *v, struct as_rng *rng)
@@ -66,6 +91,9 @@ void nn_params_start(struct nn_params *ps, struct as_rng *rng)
 
 void nn_params_free(struct nn_params *ps)
 {
+	for (size_t i = 0; i < ps->n; i++) {
+		tn_q8_close(ps->p[i].served);
+	}
 	free(ps->p);
 	free(ps->v);
 	*ps = (struct nn_params){ 0 };

@@ -9,9 +9,13 @@
 #ifndef NN_PARAM_H
 #define NN_PARAM_H
 
+#include "core/base/err.h"
 #include "core/base/rng.h"
 
 #include <stddef.h>
+#include <stdint.h>
+
+struct tn_q8;
 
 enum { NN_NAME_SIZE = 96 };
 enum nn_flag { NN_DECAY = 1 }; /* AdamW decays it: matrices, not biases and norms */
@@ -26,6 +30,8 @@ struct nn_param {
 	unsigned flags;
 	enum nn_start start;
 	float scale;
+	struct tn_q8 **q8;    /* where its layer takes int8 weights from; NULL: it knows none */
+	struct tn_q8 *served; /* what stands there, owned */
 };
 
 struct nn_params {
@@ -38,6 +44,13 @@ struct nn_params {
 /* Registers "prefix.name" (or just name where prefix is ""), returns its offset. Before start. */
 size_t nn_param_add(struct nn_params *ps, const char *prefix, const char *name, size_t rows,
 		    size_t cols, unsigned flags, enum nn_start start, float scale);
+/* The weight registered last belongs to a layer that serves from *q8 once nn_param_q8 has set it.
+ * The layer must not move until then. */
+void nn_param_serve(struct nn_params *ps, struct tn_q8 **q8);
+/* Weight i came as w [rows, cols] in int8 with a scale [rows] a row: v gets their products, and the
+ * layer, where it knows int8, serves from them. After start, at most once. */
+int nn_param_q8(struct nn_params *ps, size_t i, const int8_t *w, const float *scale,
+		struct as_err *e) AS_CHECKED;
 /* Allocates v (64-byte aligned) and gives every weight its first value, in order of registration.
  */
 void nn_params_start(struct nn_params *ps, struct as_rng *rng);

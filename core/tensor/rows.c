@@ -9,11 +9,10 @@
  *              |error of erf| <= 1.5e-7
  *   norm, adam core/nn/norm.c, core/nn/adam.c
  *
- * A sum over a row has 16 lanes: element j belongs to lane j mod 16, and the lanes are added in one
- * fixed tree. Each compiler's vectors then hold the same partial sums on x86-64, AVX2 and AVX-512,
- * and with -ffp-contract=off the bits agree. Sanitizers run before ifunc resolvers may: no clones
- * there. */
+ * The order of the sums is in core/tensor/clones.h. */
 #include "core/tensor/rows.h"
+
+#include "core/tensor/clones.h"
 
 #include <assert.h>
 #include <math.h>
@@ -22,13 +21,6 @@
 
 enum { LANES = 16 };
 
-/* gcc only: clang 14 names the clones' dispatcher so that no other file finds it. */
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__OPTIMIZE__) && \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define CLONES __attribute__((target_clones("default", "avx2", "avx512f")))
-#else
-#define CLONES
-#endif
 /* A helper is compiled into each clone of its callers, never called. */
 #define INTO static inline __attribute__((always_inline))
 

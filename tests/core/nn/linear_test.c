@@ -48,3 +48,29 @@ Test(nn_linear, starts_with_the_spread_of_its_inputs)
 	cr_assert(zero(uint, ps.p[1].flags), "biases do not decay");
 	nn_params_free(&ps);
 }
+
+Test(nn_linear, int8_weights_are_served_and_read_back)
+{
+	const int8_t w[] = { 127, -127, 0, 64, 1, 2, 3, 4, 5, 6, -1, -2, -3, -4, 127 };
+	const float scale[] = { 0.01F, 0.5F, 2.0F };
+	const float x[] = { 127.0F, 1.0F, -2.0F, 3.0F, -4.0F };
+	struct nn_params ps = { 0 };
+	struct nn_linear l;
+	struct as_err e = { 0 };
+	struct as_rng rng;
+	float y[3];
+
+	nn_linear_init(&l, &ps, "l", 5, 3, true, 1.0F);
+	as_rng_seed(&rng, 1, 1);
+	nn_params_start(&ps, &rng);
+	cr_assert(eq(int, nn_param_q8(&ps, 0, w, scale, &e), AS_OK), "%s", e.msg);
+	cr_assert(ne(ptr, l.q8, NULL));
+	cr_assert(eq(flt, ps.v[l.w + 3], 0.64F));
+	cr_assert(eq(flt, ps.v[l.w + 14], 254.0F));
+	ps.v[l.b + 1] = 10.0F;
+	nn_linear_fwd(&l, ps.v, x, y, 1); /* x is whole numbers up to 127: nothing is rounded */
+	cr_assert(epsilon_eq(flt, y[0], 161.90F, 1e-3F));
+	cr_assert(epsilon_eq(flt, y[1], 130.0F, 1e-3F));
+	cr_assert(epsilon_eq(flt, y[2], -1286.0F, 1e-2F));
+	nn_params_free(&ps);
+}
