@@ -100,6 +100,18 @@ void tr_net_fuse(const struct tr_net *net, const struct nn_step *s, uint32_t mas
 	fu_model_fwd(&net->fuse, s, rows, &p->fuse);
 }
 
+void tr_net_fuse_alone(const struct tr_net *net, const struct nn_step *s, struct tr_pass *p)
+{
+	for (size_t m = 0; p->fuse.n > 1 && m < net->task->parts; m++) {
+		struct fu_rows rows[IO_PARTS_MAX] = { { 0 } };
+
+		if (p->fuse.present[m]) {
+			rows[m] = p->rows[m];
+			fu_model_fwd(&net->fuse, s, rows, &p->alone[m]);
+		}
+	}
+}
+
 void tr_slopes_init(struct tr_slopes *g, const struct tr_net *net, const struct nn_step *s,
 		    const struct tr_pass *p)
 {
@@ -108,6 +120,9 @@ void tr_slopes_init(struct tr_slopes *g, const struct tr_net *net, const struct 
 		if (p->fuse.present[m]) {
 			g->late[m] = as_zalloc(s->mem, net->fuse.c, sizeof(float));
 			g->z[m] = as_zalloc(s->mem, net->fuse.d, sizeof(float));
+		}
+		if (p->alone[m].n > 0) {
+			g->alone[m] = as_zalloc(s->mem, net->fuse.c, sizeof(float));
 		}
 	}
 }
@@ -146,6 +161,12 @@ void tr_net_bwd(const struct tr_net *net, const struct nn_step *s, const struct 
 	fu_model_bwd(&net->fuse, s, p->rows, &p->fuse, g->logits, (float *const *)g->late,
 		     (float *const *)g->z, drows);
 	for (size_t m = 0; m < net->task->parts; m++) {
+		if (g->alone[m] != NULL) {
+			fu_model_bwd(&net->fuse, s, p->rows, &p->alone[m], g->alone[m], NULL, NULL,
+				     drows);
+		}
+	}
+	for (size_t m = 0; m < net->task->parts; m++) {
 		if (drows[m] != NULL) {
 			encoders_bwd(net, s, in, p, m, drows[m]);
 		}
@@ -170,11 +191,16 @@ double tr_net_loss(const struct tr_net *net, const struct tr_pass *p, const stru
 		   double weight, struct tr_slopes *g)
 {
 	const double part_loss = (double)net->task->hyper.part_loss;
+	const double alone_loss = (double)net->task->hyper.alone_loss;
 	double loss = loss_of(net, p->fuse.logits, t, g ? g->logits : NULL, weight);
 
-	for (size_t m = 0; g != NULL && part_loss > 0 && m < net->task->parts; m++) {
-		if (p->fuse.present[m]) {
+	for (size_t m = 0; g != NULL && m < net->task->parts; m++) {
+		if (part_loss > 0 && p->fuse.present[m]) {
 			loss += loss_of(net, p->fuse.late[m], t, g->late[m], weight * part_loss);
+		}
+		if (p->alone[m].n > 0) {
+			loss +=
+			    loss_of(net, p->alone[m].logits, t, g->alone[m], weight * alone_loss);
 		}
 	}
 	return loss;

@@ -32,6 +32,7 @@ struct tr_pass {
 	size_t first[IO_PARTS_MAX]; /* page of the case */
 	size_t pages[IO_PARTS_MAX];
 	struct fu_act fuse;
+	struct fu_act alone[IO_PARTS_MAX]; /* of tr_net_fuse_alone; n 0 where there is none */
 };
 
 /* Encodes the parts of the case that are in mask. */
@@ -41,11 +42,16 @@ void tr_net_encode(const struct tr_net *net, const struct nn_step *s, const stru
 void tr_net_fuse(const struct tr_net *net, const struct nn_step *s, uint32_t mask,
 		 struct tr_pass *p);
 
-/* Derivatives of the loss by what tr_net_fuse gave. */
+/* Fuses each part that the pass shows by itself, where it shows more than one: what the net would
+ * say of that part without the others. */
+void tr_net_fuse_alone(const struct tr_net *net, const struct nn_step *s, struct tr_pass *p);
+
+/* Derivatives of the loss by what tr_net_fuse and tr_net_fuse_alone gave. */
 struct tr_slopes {
-	float *logits;             /* [c] */
-	float *late[IO_PARTS_MAX]; /* [c] of present parts */
-	float *z[IO_PARTS_MAX];    /* [d] of present parts */
+	float *logits;              /* [c] */
+	float *alone[IO_PARTS_MAX]; /* [c] of parts fused alone */
+	float *late[IO_PARTS_MAX];  /* [c] of present parts */
+	float *z[IO_PARTS_MAX];     /* [d] of present parts */
 };
 /* Zeroed slopes for the pass, from the step's memory. */
 void tr_slopes_init(struct tr_slopes *g, const struct tr_net *net, const struct nn_step *s,
@@ -59,8 +65,8 @@ struct tr_target {
 	const float *label; /* [c], class and multi */
 	float value;        /* standardised */
 };
-/* weight * (task loss + part_loss * sum of the parts' own losses); adds its slopes (g NULL: not
- * wanted, and the task's loss alone). */
+/* weight * (task loss + part_loss * sum of the parts' own losses + alone_loss * sum of the losses
+ * of the parts fused alone); adds its slopes (g NULL: not wanted, and the task's loss alone). */
 double tr_net_loss(const struct tr_net *net, const struct tr_pass *p, const struct tr_target *t,
 		   double weight, struct tr_slopes *g);
 

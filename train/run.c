@@ -203,53 +203,104 @@ static double calibrated_loss(const struct io_task *task, const float *logits, c
 	return sum / (double)n;
 }
 
-/* Loss and metric of logits [n, c] of the stop set. */
-static void measure(const struct run *r, const float *logits, struct tr_epoch *ep)
+/* The stop set under one mask: the cases that show something, their answers and targets. */
+struct exam {
+	size_t n;
+	float *logits, *p, *y; /* [n, c] */
+};
+
+static void exam_free(struct exam *x)
+{
+	free(x->logits);
+	free(x->p);
+	free(x->y);
+	*x = (struct exam){ 0 };
+}
+
+/* Takes from the scores under mask k the cases that have one of `parts`. */
+static void exam_init(struct exam *x, const struct run *r, const struct tr_scores *s, size_t k,
+		      uint32_t parts)
 {
 	const struct tr_plan *plan = r->plan;
-	const struct tr_data *d = plan->in->data;
-	const size_t c = r->net->fuse.c;
-	const size_t n = plan->stops;
-	float *p = as_malloc(2 * n * c * sizeof *p);
-	float *y = p + n * c;
-	float *half = as_malloc(c * sizeof *half);
+	const struct io_task *task = plan->in->data->task;
+	const size_t c = s->c;
+
+	*x = (struct exam){ .logits = as_malloc((s->n * c + 1) * sizeof *x->logits),
+			    .p = as_malloc((s->n * c + 1) * sizeof *x->p),
+			    .y = as_malloc((s->n * c + 1) * sizeof *x->y) };
+	for (size_t i = 0; i < s->n; i++) {
+		const struct tr_case *of = &plan->in->data->v[plan->stop[i]];
+		const size_t at = x->n * c;
+
+		if (k > 0 && (s->there[i] & parts) == 0) {
+			continue;
+		}
+		memcpy(x->logits + at, tr_scores_of(s, k) + i * c, c * sizeof *x->logits);
+		if (task->kind == IO_VALUE) {
+			x->p[at] = x->logits[at];
+			x->y[at] = (float)((of->value - plan->mean) / plan->sd);
+		} else {
+			fu_calibrate(task, x->logits + at, 1, x->p + at);
+			memcpy(x->y + at, of->label, c * sizeof *x->y);
+		}
+		x->n++;
+	}
+}
+
+static double exam_loss(const struct exam *x, const struct io_task *task, size_t c)
+{
+	double sum = 0;
+
+	if (task->kind != IO_VALUE) {
+		return calibrated_loss(task, x->logits, x->y, x->n, c);
+	}
+	for (size_t i = 0; i < x->n; i++) {
+		sum += nn_loss_value(x->logits + i, x->y[i], NULL, 1);
+	}
+	return sum / (double)x->n;
+}
+
+/* AUC or R2 of the stop set. */
+static double exam_metric(const struct exam *x, const struct io_task *task, size_t c)
+{
+	float half[IO_LABELS_MAX];
 	struct tr_metrics m;
 
-	ep->stop_loss = 0;
-	for (size_t i = 0; i < n; i++) {
-		const struct tr_case *k = &d->v[plan->stop[i]];
-
-		if (d->task->kind == IO_VALUE) {
-			p[i] = logits[i];
-			y[i] = (float)((k->value - plan->mean) / plan->sd);
-			ep->stop_loss += nn_loss_value(p + i, y[i], NULL, 1) / (double)n;
-		} else {
-			fu_calibrate(d->task, logits + i * c, 1, p + i * c);
-			memcpy(y + i * c, k->label, c * sizeof *y);
-		}
-	}
-	if (d->task->kind != IO_VALUE) {
-		ep->stop_loss = calibrated_loss(d->task, logits, y, n, c);
-	}
 	for (size_t k = 0; k < c; k++) {
 		half[k] = 0.5F;
 	}
-	tr_metrics_of(d->task, &(struct tr_predictions){ n, c, p, y, half }, &m);
-	ep->metric = m.v[d->task->kind == IO_VALUE ? TR_R2 : TR_AUC];
-	free(half);
-	free(p);
+	tr_metrics_of(task, &(struct tr_predictions){ x->n, c, x->p, x->y, half }, &m);
+	return m.v[task->kind == IO_VALUE ? TR_R2 : TR_AUC];
 }
 
+/* The stop set is asked what the steps ask: all parts, and each part alone with its weight. */
 static int validate(struct run *r, struct tr_epoch *ep, struct as_err *e)
 {
 	const struct tr_plan *plan = r->plan;
+	const struct io_task *task = plan->in->data->task;
+	uint32_t mask[1 + IO_PARTS_MAX] = { plan->parts };
+	struct tr_question q = { plan->stop, plan->stops, mask, 1 };
 	struct tr_scores s;
 	int rc;
 
-	TRY(tr_score(&s, r->net, plan->in,
-		     &(struct tr_question){ plan->stop, plan->stops, &plan->parts, 1 }, plan->pool,
-		     e));
-	measure(r, s.logits, ep);
+	for (uint32_t m = 0; task->hyper.alone_loss > 0 && m < task->parts; m++) {
+		mask[q.masks] = plan->parts & 1U << m;
+		q.masks += mask[q.masks] != 0 && mask[q.masks] != plan->parts;
+	}
+	TRY(tr_score(&s, r->net, plan->in, &q, plan->pool, e));
+	ep->stop_loss = 0;
+	for (size_t k = 0; k < q.masks; k++) {
+		struct exam x;
+
+		exam_init(&x, r, &s, k, mask[k]);
+		if (k == 0) {
+			ep->stop_loss = exam_loss(&x, task, s.c);
+			ep->metric = exam_metric(&x, task, s.c);
+		} else if (x.n > 0) {
+			ep->stop_loss += (double)task->hyper.alone_loss * exam_loss(&x, task, s.c);
+		}
+		exam_free(&x);
+	}
 out:
 	tr_scores_free(&s);
 	return rc;

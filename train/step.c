@@ -88,6 +88,9 @@ static void forward(void *ctx, size_t i, size_t thread)
 	shown = tr_hide_parts(&slot->rng, c->parts & plan->parts, h->part_dropout);
 	tr_net_encode(s->net, &slot->step, plan->in, c, shown, &slot->pass);
 	tr_net_fuse(s->net, &slot->step, shown, &slot->pass);
+	if (h->alone_loss > 0) {
+		tr_net_fuse_alone(s->net, &slot->step, &slot->pass);
+	}
 	tr_slopes_init(&slot->slopes, s->net, &slot->step, &slot->pass);
 	slot->loss = tr_net_loss(s->net, &slot->pass, &t, 1.0 / (double)s->batch, &slot->slopes);
 }

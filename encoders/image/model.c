@@ -26,12 +26,13 @@ void enc_image_model_init(struct enc_image_model *m, struct nn_params *ps, const
 		.width = h->width,
 		.channels = h->image_colour == 1 ? 3 : 1,
 		.grid = h->image_size / ENC_STEM_STRIDE,
+		.warp = h->image_warp,
 	};
 	do {
 		m->factor++;
 		m->side = (m->grid + m->factor - 1) / m->factor;
 	} while (m->side * m->side > ENC_ROWS_MAX);
-	enc_stem_init(&m->stem, ps, h->image_size, m->channels, h->width);
+	enc_stem_init(&m->stem, ps, h->image_size, m->channels, h->width, h->image_stem == 1);
 	nn_stack_init(&m->stack, ps, "image",
 		      &(struct nn_stack_shape){ .d = h->width,
 						.heads = h->heads,
@@ -82,7 +83,7 @@ void enc_image_model_fwd(const struct enc_image_model *m, const struct nn_step *
 	if (s->rng != NULL) {
 		float *view = as_alloc(s->mem, size * size * m->channels, sizeof *view);
 
-		enc_augment(s->rng, x, view, size, m->channels);
+		enc_augment(s->rng, x, view, size, m->channels, m->warp);
 		x = view;
 	}
 	enc_stem_fwd(&m->stem, s, &a->stem, x, t);

@@ -14,6 +14,7 @@ struct enc_image_model {
 	size_t grid;   /* tokens a side */
 	size_t factor; /* tokens a side of one row's cell: the least with at most 64 rows */
 	size_t side;   /* rows a side, ceil(grid / factor) */
+	float warp;    /* of training pictures */
 	struct enc_stem stem;
 	struct nn_stack stack;
 };

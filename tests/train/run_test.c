@@ -26,6 +26,7 @@ static void open_batch(struct batch *b, size_t threads)
 
 	*b = (struct batch){ 0 };
 	fix_load(&b->f, N, threads);
+	b->f.task.hyper.alone_loss = 0.5F;
 	for (size_t i = 0; i < N; i++) {
 		b->cases[i] = i;
 	}
@@ -190,5 +191,75 @@ Test(train_run, the_best_three_epochs_are_averaged_where_there_is_a_stop_set, .i
 		free(s.v[k]);
 	}
 	tr_outcome_free(&out);
+	close_batch(&b);
+}
+
+/* What the net says of a part shown alone is what it says where the others are hidden. */
+Test(train_net, a_part_fused_alone_is_fused_as_where_the_others_are_hidden, .init = tn_init)
+{
+	static struct batch b;
+	struct as_arena mem = { 0 };
+	struct as_err e = { 0 };
+	struct tr_pass both;
+	struct tr_pass one;
+
+	open_batch(&b, 1);
+	ok(as_arena_init(&mem, "test", 64 << 20, &e));
+	for (uint32_t m = 0; m < 2; m++) {
+		const struct nn_step s = { .p = b.net.ps.v, .mem = &mem };
+
+		tr_net_encode(&b.net, &s, &b.in, &b.f.d.v[1], 3, &both);
+		tr_net_fuse(&b.net, &s, 3, &both);
+		tr_net_fuse_alone(&b.net, &s, &both);
+		tr_net_encode(&b.net, &s, &b.in, &b.f.d.v[1], 1U << m, &one);
+		tr_net_fuse(&b.net, &s, 1U << m, &one);
+		tr_net_fuse_alone(&b.net, &s, &one);
+		cr_assert(eq(sz, both.fuse.n, 2));
+		cr_assert(eq(sz, both.alone[m].n, 1));
+		cr_assert(eq(sz, one.alone[m].n, 0)); /* alone already */
+		for (size_t k = 0; k < 2; k++) {
+			cr_assert(eq(flt, both.alone[m].logits[k], one.fuse.logits[k]));
+		}
+	}
+	as_arena_free(&mem);
+	close_batch(&b);
+}
+
+static double stop_loss_after_an_epoch(struct batch *b, float alone)
+{
+	struct seen s = { .net = &b->net };
+	const struct tr_watch watch = { &s, fix_begin, look, never };
+	struct tr_outcome out;
+	struct as_err e = { 0 };
+	double loss;
+
+	b->f.task.hyper.alone_loss = alone;
+	b->f.task.hyper.rate = 1e-7F; /* as good as the same weights every time */
+	b->plan.train = b->cases;
+	b->plan.trains = 8;
+	b->plan.stop = b->cases + 8;
+	b->plan.stops = 4;
+	b->plan.epochs = b->plan.schedule = 1;
+	b->plan.watch = &watch;
+	ok(tr_run(&b->net, &b->plan, &out, &e));
+	loss = out.curve[0].stop_loss;
+	free(s.v[0]);
+	tr_outcome_free(&out);
+	return loss;
+}
+
+Test(train_run, the_stop_set_is_asked_for_each_part_alone_as_the_steps_are, .init = tn_init)
+{
+	static struct batch b;
+	double all;
+	double once;
+	double twice;
+
+	open_batch(&b, 1);
+	all = stop_loss_after_an_epoch(&b, 0.0F);
+	once = stop_loss_after_an_epoch(&b, 1.0F);
+	twice = stop_loss_after_an_epoch(&b, 2.0F);
+	cr_assert(lt(dbl, all + 0.5, once)); /* two parts, each near log 2 before it has learned */
+	cr_assert(epsilon_eq(dbl, twice - once, once - all, 1e-3));
 	close_batch(&b);
 }

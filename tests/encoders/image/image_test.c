@@ -19,6 +19,7 @@
 	"gate_threshold = 0\n"
 
 static const char small[] = TASK "image_size = 32\n[train]\ndropout = 0\n";
+static const char deep[] = TASK "image_size = 32\nimage_stem = 1\n[train]\ndropout = 0\n";
 static const char colour[] = TASK "image_size = 32\nimage_colour = 1\n[train]\ndropout = 0\n";
 
 /* A grey picture without symmetry. */
@@ -46,6 +47,9 @@ Test(image_kind, gradients_are_those_of_the_whole_encoder)
 	kit_close(&k);
 	kit_open(&k, &enc_image_kind, colour, NULL);
 	cr_assert(kit_gradients(&k, &item, 131, NULL) < 1e-2);
+	kit_close(&k);
+	kit_open(&k, &enc_image_kind, deep, NULL);
+	cr_assert(kit_gradients(&k, &item, 97, NULL) < 1e-2);
 	kit_close(&k);
 	as_buf_free(&png);
 }
@@ -182,7 +186,7 @@ Test(image_augment, views_differ_and_keep_the_picture_s_scale)
 	for (int view = 0; view < 20; view++) {
 		double squares = 0.0;
 
-		enc_augment(&rng, x, y, SIDE, 1);
+		enc_augment(&rng, x, y, SIDE, 1, view % 2 == 0 ? 0.0F : 0.5F);
 		cr_assert(ne(int, memcmp(y, before, sizeof y), 0));
 		memcpy(before, y, sizeof y);
 		for (size_t i = 0; i < N; i++) {
@@ -208,7 +212,7 @@ Test(image_augment, a_moved_picture_brings_zeros_in_and_channels_stay_apart)
 		x[3 * i + 2] = 30.0F;
 	}
 	for (int view = 0; view < 20; view++) {
-		enc_augment(&rng, x, y, SIDE, 3);
+		enc_augment(&rng, x, y, SIDE, 3, 0.0F);
 		for (size_t i = 0; i < SIDE * SIDE; i++) {
 			const size_t row = i / SIDE;
 			const size_t col = i % SIDE;
@@ -222,6 +226,40 @@ Test(image_augment, a_moved_picture_brings_zeros_in_and_channels_stay_apart)
 	}
 	cr_assert(moved);
 	cr_assert(lt(flt, y[3 * 1275], y[3 * 1275 + 2]));
+}
+
+/* Two halves, one above the other: their border is level until the picture is turned. */
+Test(image_augment, a_warped_picture_is_turned_resized_and_partly_hidden)
+{
+	enum { SIDE = 50, VIEWS = 60 };
+	float x[SIDE * SIDE];
+	float y[SIDE * SIDE];
+	struct as_rng rng;
+	size_t slanted = 0;
+	size_t hidden = 0;
+
+	as_rng_seed(&rng, 3, 0);
+	for (size_t i = 0; i < SIDE * SIDE; i++) {
+		x[i] = i / SIDE < SIDE / 2 ? 10.0F : 20.0F;
+	}
+	for (int view = 0; view < VIEWS; view++) {
+		size_t inside = 0;
+		size_t left = 0;
+		size_t right = 0;
+
+		enc_augment(&rng, x, y, SIDE, 1, 1.0F);
+		for (size_t row = 15; row < 35; row++) { /* rows of 20 start lower on one side */
+			left += y[row * SIDE + 10] > 15.0F;
+			right += y[row * SIDE + 40] > 15.0F;
+			for (size_t col = 15; col < 35; col++) {
+				inside += y[row * SIDE + col] == 0.0F;
+			}
+		}
+		slanted += left > right + 3 || right > left + 3;
+		hidden += inside > 0;
+	}
+	cr_assert(slanted > VIEWS / 3, "%zu of %d", slanted, VIEWS);
+	cr_assert(hidden > VIEWS / 12 && hidden < VIEWS / 2, "%zu of %d", hidden, VIEWS);
 }
 
 Test(image_plugin, gives_the_bits_of_the_kind_and_refuses_by_item)
