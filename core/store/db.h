@@ -17,7 +17,7 @@ enum st_sql {
 
 /* Version of the tables (PRAGMA user_version), and the steps to it: st_schema[v] makes version v +
  * 1 of v. A step that has been released is never changed. */
-enum { ST_VERSION = 2 };
+enum { ST_VERSION = 3 };
 extern const char *const st_schema[ST_VERSION];
 
 /* A page to be written to the spool before the commit; its bytes are the submitter's. */
@@ -49,6 +49,16 @@ sqlite3_stmt *st_use(struct st_store *s, enum st_sql which, const char *const *t
 int st_run(struct st_store *s, sqlite3_stmt *q, struct as_err *e) AS_CHECKED;
 /* Steps once: *row is whether there is one. Reset by the next st_use. */
 int st_step(struct st_store *s, sqlite3_stmt *q, bool *row, struct as_err *e) AS_CHECKED;
+
+/* The id of a case, 0 where there is none, and its number, 0 where it is not judged. */
+int st_case_id(struct st_store *s, const char *stream, const char *kase, sqlite3_int64 *id,
+	       sqlite3_int64 *seq, struct as_err *e) AS_CHECKED;
+/* The case's pages are needed no more: its rows let go of the bytes now, the files after the
+ * commit. */
+int st_pages_drop(struct st_store *s, sqlite3_int64 id, struct as_err *e) AS_CHECKED;
+/* dead.c: the case is given up for a page. */
+int st_dead_add(struct st_store *s, sqlite3_int64 id, const struct st_dead *dead,
+		struct as_err *e) AS_CHECKED;
 
 /* spool.c */
 void st_spool_put(struct st_store *s, const struct st_page *page);

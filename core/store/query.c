@@ -26,9 +26,8 @@ int st_last(struct st_store *s, const char *stream, uint64_t *seq, char sha256[I
 	return rc;
 }
 
-/* The id of a case, 0 where there is none, and its number, 0 where it is not judged. */
-static int find_case(struct st_store *s, const char *stream, const char *kase, sqlite3_int64 *id,
-		     sqlite3_int64 *seq, struct as_err *e)
+int st_case_id(struct st_store *s, const char *stream, const char *kase, sqlite3_int64 *id,
+	       sqlite3_int64 *seq, struct as_err *e)
 {
 	sqlite3_stmt *q = st_use(s, ST_SQL_CASE, (const char *const[]){ stream, kase, NULL });
 	bool row;
@@ -40,9 +39,7 @@ static int find_case(struct st_store *s, const char *stream, const char *kase, s
 	return rc;
 }
 
-/* The case's pages are needed no more: its rows let go of the bytes now, the files after the
- * commit. */
-static int drop_pages(struct st_store *s, sqlite3_int64 id, struct as_err *e)
+int st_pages_drop(struct st_store *s, sqlite3_int64 id, struct as_err *e)
 {
 	sqlite3_stmt *q = st_use(s, ST_SQL_PAGE_FILES, NULL);
 	bool row;
@@ -81,7 +78,11 @@ static int add_judgment(struct st_store *s, const struct st_judgment *j, sqlite3
 	(void)sqlite3_bind_int64(q, 1, id);
 	(void)sqlite3_bind_int64(q, 2, (sqlite3_int64)j->seq);
 	TRY(st_run(s, q, e));
-	TRY(drop_pages(s, id, e));
+	if (j->dead != NULL) {
+		TRY(st_dead_add(s, id, j->dead, e)); /* its pages wait for what becomes of it */
+	} else {
+		TRY(st_pages_drop(s, id, e));
+	}
 out:
 	return rc;
 }
@@ -95,7 +96,7 @@ int st_judge(struct st_store *s, const struct st_judgment *j, struct as_err *e)
 	int rc;
 
 	TRY(st_last(s, j->stream, &last, sha256, e));
-	TRY(find_case(s, j->stream, j->kase, &id, &seq, e));
+	TRY(st_case_id(s, j->stream, j->kase, &id, &seq, e));
 	if (j->seq != last + 1) {
 		return as_fail(e, AS_EFORMAT, "journal: number %" PRIu64 " of %s after %" PRIu64,
 			       j->seq, j->stream, last);
@@ -118,7 +119,7 @@ int st_find(struct st_store *s, const char *stream, const char *kase, enum st_st
 	bool row;
 	int rc;
 
-	rc = find_case(s, stream, kase, &id, &seq, e);
+	rc = st_case_id(s, stream, kase, &id, &seq, e);
 	*state = id == 0 ? ST_UNKNOWN : seq == 0 ? ST_OPEN : ST_JUDGED;
 	if (rc != AS_OK || *state != ST_JUDGED) {
 		return rc;
@@ -150,36 +151,6 @@ int st_replay(struct st_store *s, const char *stream, uint64_t after, st_replay_
 	while (row && (rc = st_step(s, q, &row, e)) == AS_OK && row) {
 		row = fn(ctx, (uint64_t)sqlite3_column_int64(q, 0), sqlite3_column_blob(q, 1),
 			 (size_t)sqlite3_column_bytes(q, 1));
-	}
-	(void)sqlite3_reset(q);
-	return rc;
-}
-
-int st_unjudged(struct st_store *s, st_case_fn fn, void *ctx, struct as_err *e)
-{
-	sqlite3_stmt *q = st_use(s, ST_SQL_UNJUDGED, NULL);
-	bool row;
-	int rc;
-
-	while ((rc = st_step(s, q, &row, e)) == AS_OK && row) {
-		const struct st_case c = {
-			.stream = (const char *)sqlite3_column_text(q, 0),
-			.kase = (const char *)sqlite3_column_text(q, 1),
-			.received = sqlite3_column_int64(q, 2),
-			.complete = sqlite3_column_int(q, 3) != 0,
-		};
-		const struct st_page p = {
-			.name = (const char *)sqlite3_column_text(q, 4),
-			.page = (uint32_t)sqlite3_column_int64(q, 5),
-			.type = (const char *)sqlite3_column_text(q, 6),
-			.sha256 = (const char *)sqlite3_column_text(q, 7),
-			.size = (size_t)sqlite3_column_int64(q, 8),
-		};
-
-		rc = fn(ctx, &c, &p, e);
-		if (rc != AS_OK) {
-			break;
-		}
 	}
 	(void)sqlite3_reset(q);
 	return rc;

@@ -50,4 +50,25 @@ static const char version_2[] =
     " PRIMARY KEY(epoch, stream)) STRICT, WITHOUT ROWID;"
     "INSERT INTO epoch(epoch, stream, since) VALUES(1, '', 0);";
 
-const char *const st_schema[ST_VERSION] = { version_1, version_2 };
+/* Attempts, waiting on disk, dead letters.
+ *
+ * kase.arrived is when its deadline began to run, in the daemon's steady time (ns). parked: it
+ * waits for parts and is in nobody's memory. page.out is enum st_out, strikes the attempts that are
+ * charged to it. dead has a row for each case that was given up; its pages keep their bytes. */
+static const char version_3[] =
+    "ALTER TABLE kase ADD COLUMN arrived INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE kase ADD COLUMN parked INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE page ADD COLUMN out INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE page ADD COLUMN strikes INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE kase SET arrived = received WHERE seq IS NULL;"
+    "DROP INDEX kase_unjudged;"
+    "CREATE INDEX kase_unjudged ON kase(id) WHERE seq IS NULL AND parked = 0;"
+    "CREATE INDEX kase_parked ON kase(stream, arrived) WHERE parked = 1;"
+    "CREATE TABLE dead(id INTEGER PRIMARY KEY AUTOINCREMENT, kase INTEGER NOT NULL UNIQUE, part "
+    "TEXT NOT NULL,"
+    " page INTEGER NOT NULL, reason TEXT NOT NULL, attempts INTEGER NOT NULL, ended TEXT NOT NULL,"
+    " time INTEGER NOT NULL) STRICT;"
+    "CREATE TRIGGER kase_gone AFTER DELETE ON kase BEGIN"
+    " DELETE FROM dead WHERE kase = old.id; END;";
+
+const char *const st_schema[ST_VERSION] = { version_1, version_2, version_3 };

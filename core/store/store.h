@@ -38,14 +38,23 @@ uint64_t st_epoch(const struct st_store *s);
 int st_begin(struct st_store *s, struct as_err *e) AS_CHECKED;
 int st_commit(struct st_store *s, struct as_err *e) AS_CHECKED;
 
+/* Whether an attempt at a page is under way: what a process that ends leaves behind. */
+enum st_out {
+	ST_HERE,
+	ST_GIVEN, /* given to a worker, or about to be */
+	ST_ALONE, /* the same, while no other page was */
+};
+
 /* One page of a part. Everything is borrowed, until the commit. */
 struct st_page {
 	const char *name;
 	uint32_t page;
 	const char *type;
 	const char *sha256;
-	const void *data; /* NULL in what st_unjudged reports */
+	const void *data; /* NULL in what is reported */
 	size_t size;
+	enum st_out out;
+	uint32_t strikes; /* attempts charged to it; reported only */
 };
 
 struct st_submission {
@@ -54,7 +63,9 @@ struct st_submission {
 	const char *manifest; /* digest of everything in it */
 	bool complete;        /* no more parts will come */
 	bool closed;          /* the caller has closed the case: nothing new is taken */
+	bool wait;            /* a parked case is woken although nothing new comes for it */
 	int64_t received;     /* ns since the epoch */
+	int64_t arrived;      /* the same in the daemon's steady time, for its deadline */
 	const struct st_page *page;
 	size_t pages; /* at most ST_PAGES_MAX */
 };
@@ -71,6 +82,7 @@ struct st_answer {
 	size_t pages; /* of the case after this submission; of a repeated key: after its first */
 	bool fresh[ST_PAGES_MAX]; /* pages that are new, by index in the submission */
 	bool judged;              /* the case has its judgment */
+	bool woken;               /* the case was parked, and is no more */
 	char message[128];        /* of CONFLICT and CLOSED */
 };
 
@@ -78,13 +90,24 @@ struct st_answer {
 int st_submit(struct st_store *s, const struct st_submission *in, struct st_answer *out,
 	      struct as_err *e) AS_CHECKED;
 
+/* Why a case was given up. */
+struct st_dead {
+	const char *part;
+	uint32_t page;
+	const char *reason; /* the limit of its rejection */
+	uint32_t attempts;
+	const char *ended; /* how the last attempt did: "signal 9", "exit 3" */
+	int64_t time;      /* ns since the epoch */
+};
+
 struct st_judgment {
 	const char *stream, *kase;
 	uint64_t seq; /* one more than the stream's last */
 	const void *body;
 	size_t size;
-	const char *sha256; /* of body */
-	int64_t time;       /* when it was given, ns since the epoch */
+	const char *sha256;         /* of body */
+	int64_t time;               /* when it was given, ns since the epoch */
+	const struct st_dead *dead; /* or NULL; then the case's pages keep their bytes */
 };
 
 /* Takes the judgment and its number, and lets go of the bytes of the case's pages.
@@ -107,16 +130,64 @@ typedef bool (*st_replay_fn)(void *ctx, uint64_t seq, const void *body, size_t s
 int st_replay(struct st_store *s, const char *stream, uint64_t after, st_replay_fn fn, void *ctx,
 	      uint64_t *last, struct as_err *e) AS_CHECKED;
 
-/* Cases that are not judged, in the order in which they came, a call a page (page->name NULL where
- * the case has none). */
+/* Cases that are not judged and not parked, in the order in which they came, a call a page
+ * (page->name NULL where the case has none). */
 struct st_case {
 	const char *stream, *kase; /* valid during the call */
-	int64_t received;
+	int64_t received, arrived;
 	bool complete;
 };
 typedef int (*st_case_fn)(void *ctx, const struct st_case *c, const struct st_page *page,
 			  struct as_err *e);
 int st_unjudged(struct st_store *s, st_case_fn fn, void *ctx, struct as_err *e) AS_CHECKED;
+/* The same of one case, whatever its state; no call where there is none. */
+int st_case(struct st_store *s, const char *stream, const char *kase, st_case_fn fn, void *ctx,
+	    struct as_err *e) AS_CHECKED;
+
+/* An attempt at a page of an unjudged case (name and page are read) is to be made, or is over. */
+int st_attempt(struct st_store *s, const char *stream, const char *kase, const struct st_page *page,
+	       struct as_err *e) AS_CHECKED;
+/* A process that ends in order: no attempt is under way. */
+int st_attempts_over(struct st_store *s, struct as_err *e) AS_CHECKED;
+
+/* A case that waits for parts goes out of memory: no attempt at its pages is under way. */
+int st_park(struct st_store *s, const char *stream, const char *kase, struct as_err *e) AS_CHECKED;
+/* Parked cases of a stream, and when the first of them arrived (INT64_MAX: there is none). */
+int st_parked(struct st_store *s, const char *stream, size_t *n, int64_t *first,
+	      struct as_err *e) AS_CHECKED;
+/* Takes at most `max` that arrived until then, earliest first, a call a page as in st_unjudged;
+ * *first as in st_parked, of those left. */
+struct st_due {
+	const char *stream;
+	int64_t until;
+	size_t max;
+};
+int st_wake(struct st_store *s, const struct st_due *due, st_case_fn fn, void *ctx, int64_t *first,
+	    struct as_err *e) AS_CHECKED;
+
+/* Dead letters: cases that were given up, their pages kept. */
+struct st_letter {
+	uint64_t id;
+	const char *stream, *kase; /* all valid during the call */
+	uint64_t seq;
+	struct st_dead dead;
+};
+typedef int (*st_letter_fn)(void *ctx, const struct st_letter *l, struct as_err *e);
+/* At most `max` with an id over `after`. */
+int st_dead_list(struct st_store *s, uint64_t after, size_t max, st_letter_fn fn, void *ctx,
+		 struct as_err *e) AS_CHECKED;
+/* The letter and its pages are let go. AS_ENOINPUT: there is none. */
+int st_dead_drop(struct st_store *s, uint64_t id, struct as_err *e) AS_CHECKED;
+/* A judgment is never changed: the pages go to a new, complete case of the same stream, named as
+ * `as` says or, where that is empty, ID~2, ID~3...; then the letter is let go. as is written.
+ * AS_ENOINPUT: no such letter. AS_EFORMAT: the name is taken or too long. */
+struct st_retry {
+	uint64_t id;
+	char as[257];
+	char stream[41];
+	int64_t received, arrived;
+};
+int st_dead_retry(struct st_store *s, struct st_retry *r, struct as_err *e) AS_CHECKED;
 
 /* Appends the bytes of a page of a case that is not judged. AS_EFORMAT: they are not those that
  * were accepted, or gone. */

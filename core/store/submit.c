@@ -6,7 +6,7 @@
 
 struct found {
 	sqlite3_int64 id; /* 0: there is none */
-	bool complete, judged;
+	bool complete, judged, parked;
 };
 
 static int find_case(struct st_store *s, const struct st_submission *in, struct found *k,
@@ -22,6 +22,7 @@ static int find_case(struct st_store *s, const struct st_submission *in, struct 
 		k->id = sqlite3_column_int64(q, 0);
 		k->complete = sqlite3_column_int(q, 1) != 0;
 		k->judged = sqlite3_column_type(q, 2) != SQLITE_NULL;
+		k->parked = sqlite3_column_int(q, 3) != 0;
 	}
 	(void)sqlite3_reset(q);
 	return rc;
@@ -101,6 +102,7 @@ static int add_page(struct st_store *s, sqlite3_int64 id, const struct st_page *
 	} else {
 		(void)sqlite3_bind_blob64(q, 8, p->size ? p->data : "", p->size, SQLITE_TRANSIENT);
 	}
+	(void)sqlite3_bind_int(q, 9, (int)p->out);
 	return st_run(s, q, e);
 }
 
@@ -121,6 +123,7 @@ static int add_case(struct st_store *s, const struct st_submission *in, struct f
 	q = st_use(s, ST_SQL_CASE_ADD, (const char *const[]){ in->stream, in->kase, NULL });
 	(void)sqlite3_bind_int64(q, 3, in->received);
 	(void)sqlite3_bind_int(q, 4, in->complete);
+	(void)sqlite3_bind_int64(q, 5, in->arrived);
 	rc = st_run(s, q, e);
 	k->id = sqlite3_last_insert_rowid(s->db);
 	return rc;
@@ -188,6 +191,22 @@ static enum st_verdict decide(const struct st_submission *in, const struct found
 	return in->complete && !over ? ST_ACCEPTED : ST_DUPLICATE;
 }
 
+/* A parked case comes back to memory where something new has come for it, or somebody waits. */
+static int wake(struct st_store *s, const struct st_submission *in, const struct found *k,
+		struct st_answer *out, struct as_err *e)
+{
+	sqlite3_stmt *q;
+
+	out->woken = k->parked &&
+		     (out->verdict == ST_ACCEPTED || (out->verdict == ST_DUPLICATE && in->wait));
+	if (!out->woken) {
+		return AS_OK;
+	}
+	q = st_use(s, ST_SQL_WAKE, NULL);
+	(void)sqlite3_bind_int64(q, 1, k->id);
+	return st_run(s, q, e);
+}
+
 int st_submit(struct st_store *s, const struct st_submission *in, struct st_answer *out,
 	      struct as_err *e)
 {
@@ -197,10 +216,12 @@ int st_submit(struct st_store *s, const struct st_submission *in, struct st_answ
 
 	*out = (struct st_answer){ .verdict = ST_ACCEPTED };
 	rc = find_key(s, in, out, &seen, e);
-	if (rc != AS_OK || seen) {
-		return rc;
+	if (rc == AS_OK && (!seen || in->wait)) {
+		rc = find_case(s, in, &k, e);
 	}
-	rc = find_case(s, in, &k, e);
+	if (rc != AS_OK || seen) {
+		return rc == AS_OK && in->wait ? wake(s, in, &k, out, e) : rc;
+	}
 	out->judged = k.judged;
 	if (rc == AS_OK) {
 		rc = compare(s, in, k.id, out, e);
@@ -214,5 +235,6 @@ int st_submit(struct st_store *s, const struct st_submission *in, struct st_answ
 			       k.judged ? "judged" : "closed");
 		return AS_OK;
 	}
-	return add_all(s, in, &k, out, e);
+	rc = add_all(s, in, &k, out, e);
+	return rc == AS_OK ? wake(s, in, &k, out, e) : rc;
 }

@@ -24,7 +24,8 @@ struct kit_sent {
 	const char *kase, *key, *name;
 	uint32_t page;
 	const char *text;
-	bool complete, closed;
+	bool complete, closed, wait;
+	int64_t arrived;
 };
 
 /* In a group of its own. */
@@ -32,7 +33,7 @@ static inline struct st_answer kit_submit(struct st_store *s, struct kit_sent k)
 {
 	char sha256[IO_DIGEST_SIZE] = "";
 	char manifest[IO_DIGEST_SIZE];
-	char all[256];
+	char all[512];
 	struct st_answer a;
 	struct as_err e = { 0 };
 	const struct st_page page = { .name = k.name,
@@ -48,6 +49,8 @@ static inline struct st_answer kit_submit(struct st_store *s, struct kit_sent k)
 					  .complete = k.complete,
 					  .closed = k.closed,
 					  .received = 1000,
+					  .wait = k.wait,
+					  .arrived = k.arrived,
 					  .page = &page,
 					  .pages = k.name ? 1 : 0 };
 

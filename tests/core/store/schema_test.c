@@ -92,13 +92,16 @@ Test(store_schema, journal_of_version_1_is_taken_over_whole)
 	ok(kit_judge(s, "c", 3, "three", &e));
 	st_close(s);
 	db = open_db();
-	cr_assert(eq(i64, number(db, "PRAGMA user_version"), 2));
+	cr_assert(eq(i64, number(db, "PRAGMA user_version"), 3));
 	cr_assert(eq(i64, number(db, "SELECT kase FROM judgment WHERE seq = 1"), 2));
 	cr_assert(eq(i64, number(db, "SELECT kase FROM judgment WHERE seq = 2"), 1));
 	cr_assert(eq(i64, number(db, "SELECT kase FROM judgment WHERE seq = 3"), 3));
 	cr_assert(eq(i64, number(db, "SELECT time FROM judgment WHERE seq = 1"), 2000));
 	cr_assert(eq(i64, number(db, "SELECT bytes FROM stream"), 3 + 4 + 5));
 	cr_assert(eq(i64, number(db, "SELECT first FROM stream"), 1));
+	cr_assert(zero(i64, number(db, "SELECT arrived FROM kase WHERE name = 'a'")));
+	cr_assert(eq(i64, number(db, "SELECT arrived FROM kase WHERE name = 'c'"), 3000));
+	cr_assert(zero(i64, number(db, "SELECT sum(out + strikes) FROM page")));
 	(void)sqlite3_close(db);
 	as_buf_free(&all);
 }
