@@ -32,17 +32,22 @@ void dm_case_forget(struct dm_daemon *d, struct dm_case *c)
 	}
 	free(c->waiter);
 	c->stream->cases--;
+	if (d->alone == c) {
+		d->alone = NULL;
+	}
 	fu_join_close(&d->join, c->kase);
 	dm_model_leave(d, c->model);
 	free(c);
 }
 
-void dm_case_start(struct dm_daemon *d, struct dm_case *c, int64_t received)
+void dm_case_start(struct dm_daemon *d, struct dm_case *c, int64_t received, int64_t arrived)
 {
-	const int64_t waited = as_wall_ns() - received;
+	const int64_t now = as_mono_ns();
+	const int64_t since = arrived - d->steady;
 	const int64_t wait = (int64_t)c->stream->deadline_ms * INT64_C(1000000);
 
-	fu_case_start(&d->join, c->kase, received, as_mono_ns() + wait - (waited > 0 ? waited : 0));
+	/* A wall that went back while no daemon ran must not make it wait longer. */
+	fu_case_start(&d->join, c->kase, received, (since < now ? since : now) + wait);
 }
 
 static struct dm_lane *lane_of(struct dm_daemon *d, const struct dm_case *c, uint32_t part)
@@ -50,6 +55,23 @@ static struct dm_lane *lane_of(struct dm_daemon *d, const struct dm_case *c, uin
 	const struct fu_source *s = &c->model->judge[0].source[part];
 
 	return dm_lane_get(d, s->modality, s->name, s->version);
+}
+
+enum st_out dm_case_out(struct dm_daemon *d, const struct dm_case *c, const struct dm_page *page)
+{
+	const int part = io_task_part(c->kase->task, page->name);
+
+	return part >= 0 && lane_of(d, c, (uint32_t)part)->cleared < DM_CLEARED_MAX ? ST_GIVEN
+										    : ST_HERE;
+}
+
+/* What an earlier daemon left of a page: one that was out when it ended may be what ended it. */
+static void take_over(struct dm_daemon *d, struct dm_job *j, const struct dm_page *page)
+{
+	j->strikes = page->strikes;
+	j->grave = page->out != ST_HERE;
+	j->suspect = j->grave;
+	d->graves += j->grave;
 }
 
 void dm_case_add(struct dm_daemon *d, struct dm_case *c, const struct dm_page *page,
@@ -80,7 +102,15 @@ void dm_case_add(struct dm_daemon *d, struct dm_case *c, const struct dm_page *p
 	(void)snprintf(j->sha256, sizeof j->sha256, "%s", page->sha256);
 	j->sibling = c->jobs;
 	c->jobs = j;
+	if (bytes == NULL) {
+		take_over(d, j, page);
+	} else {
+		j->cleared = page->out == ST_GIVEN;
+	}
 	dm_job_queue(d, j);
+	if (bytes == NULL && page->out == ST_ALONE) {
+		dm_job_strike(d, j, "the daemon ended");
+	}
 }
 
 void dm_case_undo(struct dm_daemon *d, struct dm_case *c)

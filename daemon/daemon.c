@@ -197,6 +197,7 @@ int dm_start(struct dm_daemon *d, struct as_err *e)
 
 	d->lock = d->signals = d->deaths = -1;
 	d->started = d->ticked = as_mono_ns();
+	d->steady = as_wall_ns() - d->started;
 	TRY(make_folders(d, e));
 	TRY(watch_signals(d, e));
 	TRY(bus_open(&d->bus, e));

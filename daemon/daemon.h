@@ -17,8 +17,9 @@
 #include <sys/types.h>
 
 enum {
-	DM_ATTEMPTS = 3,    /* of one page, charged to it; then its case is rejected */
-	DM_CREDIT_MAX = 64, /* jobs a worker may hold */
+	DM_ATTEMPTS = 3,     /* of one page, charged to it; then its case is rejected */
+	DM_CREDIT_MAX = 64,  /* jobs a worker may hold */
+	DM_CLEARED_MAX = 64, /* jobs of a lane that wait with their attempt written down */
 	DM_TICK_MS = 1000,
 	DM_TYPE_SIZE = 128, /* of a media type and its NUL */
 	DM_PAGES_MAX = IO_PARTS_MAX * IO_PAGES_MAX,
@@ -54,6 +55,7 @@ struct dm_lane {
 	struct dm_job *first, *last;           /* oldest first */
 	struct dm_job *suspect, *suspect_last; /* were in a worker that died: given out alone */
 	size_t queued;
+	size_t cleared; /* of them, those that may leave */
 };
 
 /* A case on its way, beside what the join knows of it. */
@@ -68,6 +70,10 @@ struct dm_case {
 	bool judged;  /* in the journal: forgotten when no submission for it is pending */
 	bool rejected;
 	char part[IO_NAME_SIZE], limit[64], message[512]; /* of a rejection */
+	/* Given up: the page, the attempts at it, how the last one ended. */
+	bool dead;
+	uint32_t page, strikes;
+	char ended[DM_ENDED_SIZE];
 };
 
 /* One accepted page that is not encoded. */
@@ -80,8 +86,10 @@ struct dm_job {
 	size_t size;
 	struct bus_bytes *bytes; /* NULL: in the journal only */
 	bool loading;            /* asked for there */
+	bool clearing, cleared;  /* its attempt is being written down; is, or with its submission */
 	bool dead;               /* its case is judged: freed when the journal gives it back */
 	bool suspect, alone;     /* was in a worker that died; is in one by itself */
+	bool grave;              /* was out when a daemon died: given out while nothing else is */
 	uint32_t strikes;        /* attempts charged to it */
 	struct dm_worker *worker;
 	int64_t lease;                 /* monotonic ns when it ends */
@@ -151,6 +159,10 @@ struct dm_daemon {
 	struct as_map jobs; /* by id in hexadecimal */
 	uint64_t next_job, next_token;
 	uint64_t queued_bytes;
+	size_t graves;           /* jobs that are */
+	bool holding;            /* for them: nothing else is given out */
+	struct dm_case *alone;   /* the case that is out while nothing else is */
+	int64_t steady;          /* steady time is monotonic time + this: the wall's at the start */
 	size_t judging;          /* cases between the join and the feed */
 	int64_t started, ticked; /* monotonic ns */
 	int64_t stop_at;         /* draining until then at most; 0: not draining */
@@ -183,6 +195,8 @@ struct dm_stream *dm_stream_find(struct dm_daemon *d, const char *name);
 int dm_streams_apply(struct dm_daemon *d, const struct io_config *c, struct as_err *e) AS_CHECKED;
 /* What the journal knows of a stream has come. */
 void dm_stream_opened(struct dm_daemon *d, struct dm_op *op);
+/* Takes up a case that was found in the journal. */
+void dm_stream_found(struct dm_daemon *d, struct dm_stream *s, const struct dm_found *f);
 
 /* front.c */
 void dm_front_take(struct dm_daemon *d, struct bus_msg *m);
@@ -202,19 +216,22 @@ void dm_hello_write(const struct dm_daemon *d, struct as_buf *out);
 bool dm_ready(const struct dm_daemon *d);
 
 /* submit.c */
+bool dm_case_named(const char *id); /* whether it can be a case's id */
 void dm_submit_take(struct dm_daemon *d, struct bus_bytes *peer, struct bus_call *c,
 		    struct bus_msg *m);
 void dm_submit_answered(struct dm_daemon *d, struct dm_op *op);
 
 /* cases.c */
 struct dm_case *dm_case_open(struct dm_daemon *d, struct dm_stream *s, const char *id);
+/* Whether an attempt at a page that is about to be accepted is to be written down with it. */
+enum st_out dm_case_out(struct dm_daemon *d, const struct dm_case *c, const struct dm_page *page);
 /* A page was accepted: a job is made and queued. bytes NULL: they are in the journal. */
 void dm_case_add(struct dm_daemon *d, struct dm_case *c, const struct dm_page *page,
 		 struct bus_bytes *bytes);
 /* The pages that were queued early were not accepted: they are taken back. */
 void dm_case_undo(struct dm_daemon *d, struct dm_case *c);
-/* The first submission of a case was accepted at `received`. */
-void dm_case_start(struct dm_daemon *d, struct dm_case *c, int64_t received);
+/* The first submission of a case was accepted at `received`, `arrived` in steady time. */
+void dm_case_start(struct dm_daemon *d, struct dm_case *c, int64_t received, int64_t arrived);
 /* Moves the case on as far as it goes: closes it, judges it, forgets it. c may be gone after. */
 void dm_case_advance(struct dm_daemon *d, struct dm_case *c);
 void dm_case_reject(struct dm_daemon *d, struct dm_case *c, const char *part, const char *limit,
@@ -238,8 +255,18 @@ void dm_job_queue(struct dm_daemon *d, struct dm_job *j); /* j->lane's, by j->su
 /* Takes the job out of wherever it is and frees it. */
 void dm_job_end(struct dm_daemon *d, struct dm_job *j);
 void dm_job_loaded(struct dm_daemon *d, struct dm_op *op);
+void dm_job_cleared(struct dm_daemon *d, struct dm_op *op);
+/* The attempt at the slot's page is over although its case waits for others. */
+void dm_job_over(struct dm_daemon *d, const struct dm_case *c, const struct fu_slot *slot,
+		 uint32_t strikes);
+/* Charges an attempt; the case is rejected after the last one. ended: how it did. */
+void dm_job_strike(struct dm_daemon *d, struct dm_job *j, const char *ended);
 /* Gives queued jobs to workers that have room. */
 void dm_dispatch(struct dm_daemon *d);
+
+/* letters.c: DLQ, through control only. Takes peer. */
+void dm_letters_take(struct dm_daemon *d, struct bus_bytes *peer, const struct bus_call *c);
+void dm_letters_answered(struct dm_daemon *d, struct dm_op *op);
 
 /* features.c */
 void dm_features_take(struct dm_daemon *d, struct bus_msg *m);

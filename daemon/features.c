@@ -61,6 +61,9 @@ static void take_features(struct dm_daemon *d, struct dm_job *j, const struct bu
 	j->slot->encode = io_json_find_num(ms, "encode", 0.0);
 	fu_slot_encoded(owner->kase, j->slot, (uint32_t)rows, (uint32_t)dim, bus_data(m, c->at),
 			bus_data(m, c->at + 1));
+	if (!owner->kase->closed) {
+		dm_job_over(d, owner, j->slot, j->strikes);
+	}
 	dm_case_encoded(d, j);
 }
 

@@ -300,6 +300,9 @@ void dm_control_take(struct dm_daemon *d, struct bus_msg *m)
 		} else {
 			dm_say_error(d, d->control, peer, "settings", e.msg);
 		}
+	} else if (strcmp(c.verb, "DLQ") == 0) {
+		dm_letters_take(d, peer, &c);
+		peer = NULL;
 	} else if (strcmp(c.verb, "DRAIN") == 0) {
 		dm_say(d, d->control, peer, "OK", NULL);
 		dm_drain(d);
@@ -307,7 +310,8 @@ void dm_control_take(struct dm_daemon *d, struct bus_msg *m)
 		say_hello(d, d->control, peer, c.verb);
 	} else {
 		d->count.malformed++;
-		dm_say_error(d, d->control, peer, "verb", "want RELOAD, DRAIN, HELLO or STATUS");
+		dm_say_error(d, d->control, peer, "verb",
+			     "want RELOAD, DRAIN, DLQ, HELLO or STATUS");
 	}
 	bus_bytes_free(peer);
 	bus_call_free(&c);

@@ -64,6 +64,7 @@ void dm_job_queue(struct dm_daemon *d, struct dm_job *j)
 	}
 	*last = j;
 	l->queued++;
+	l->cleared += j->cleared;
 	j->slot->state = FU_QUEUED;
 }
 
@@ -86,6 +87,7 @@ static void take_out(struct dm_job *j)
 	j->before = NULL;
 	j->after = NULL;
 	l->queued--;
+	l->cleared -= j->cleared;
 }
 
 static void leave_case(struct dm_job *j)
@@ -108,35 +110,110 @@ void dm_job_end(struct dm_daemon *d, struct dm_job *j)
 	} else {
 		take_out(j);
 	}
+	d->graves -= j->grave;
 	leave_case(j);
 	(void)as_map_remove(&d->jobs, key_of(key, j->id));
 	d->queued_bytes -= j->size;
 	bus_bytes_free(j->bytes);
 	j->bytes = NULL;
-	if (j->loading && d->journal.running) {
+	if ((j->loading || j->clearing) && d->journal.running) {
 		j->dead = true; /* the journal holds its address: freed when that comes back */
 		return;
 	}
 	free(j);
 }
 
+static struct dm_op *page_op(enum dm_op_kind kind, const struct fu_case *c,
+			     const struct fu_slot *slot)
+{
+	struct dm_op *op = dm_op_make(kind, c->stream, c->id);
+
+	op->pages = 1;
+	op->page = as_calloc(1, sizeof *op->page);
+	op->page->page = slot->page;
+	(void)snprintf(op->page->name, sizeof op->page->name, "%s", c->task->part[slot->part].name);
+	return op;
+}
+
 static void ask_for_bytes(struct dm_daemon *d, struct dm_job *j)
 {
 	struct dm_op *op;
-	const struct dm_case *c = j->owner;
 
 	if (j->loading) {
 		return;
 	}
-	op = dm_op_make(DM_OP_LOAD, c->kase->stream, c->kase->id);
+	op = page_op(DM_OP_LOAD, j->owner->kase, j->slot);
 	op->owner = j;
-	op->pages = 1;
-	op->page = as_calloc(1, sizeof *op->page);
-	op->page->page = j->slot->page;
-	(void)snprintf(op->page->name, sizeof op->page->name, "%s",
-		       c->kase->task->part[j->slot->part].name);
 	j->loading = true;
 	dm_journal_give(&d->journal, op);
+}
+
+/* The attempt is in the journal before the job leaves: one that ends the daemon is counted. */
+static void ask_to_clear(struct dm_daemon *d, struct dm_job *j)
+{
+	struct dm_op *op;
+
+	if (j->clearing) {
+		return;
+	}
+	op = page_op(DM_OP_ATTEMPT, j->owner->kase, j->slot);
+	op->owner = j;
+	op->page->out = j->grave ? ST_ALONE : ST_GIVEN;
+	op->page->strikes = j->strikes;
+	j->clearing = true;
+	dm_journal_give(&d->journal, op);
+}
+
+/* Of a job that ended while the journal had its address. */
+static void free_dead(struct dm_job *j)
+{
+	if (!j->loading && !j->clearing) {
+		free(j);
+	}
+}
+
+void dm_job_cleared(struct dm_daemon *d, struct dm_op *op)
+{
+	struct dm_job *j = op->owner;
+
+	(void)d;
+	if (j == NULL) {
+		return;
+	}
+	j->clearing = false;
+	if (j->dead) {
+		free_dead(j);
+	} else if (j->worker == NULL) {
+		j->cleared = true;
+		j->lane->cleared++;
+	}
+}
+
+void dm_job_over(struct dm_daemon *d, const struct dm_case *c, const struct fu_slot *slot,
+		 uint32_t strikes)
+{
+	struct dm_op *op = page_op(DM_OP_ATTEMPT, c->kase, slot);
+
+	op->page->out = ST_HERE;
+	op->page->strikes = strikes;
+	dm_journal_give(&d->journal, op);
+}
+
+void dm_job_strike(struct dm_daemon *d, struct dm_job *j, const char *ended)
+{
+	struct dm_case *c = j->owner;
+	char message[128];
+
+	if (++j->strikes < DM_ATTEMPTS || c->rejected || c->judging) {
+		return;
+	}
+	c->dead = true;
+	c->page = j->slot->page;
+	c->strikes = j->strikes;
+	(void)snprintf(c->ended, sizeof c->ended, "%s", ended);
+	(void)snprintf(message, sizeof message,
+		       "%u attempts to encode it ended badly, the last: %s", j->strikes, ended);
+	dm_case_reject(d, c, c->kase->task->part[j->slot->part].name, DM_LIMIT_ATTEMPTS, message);
 }
 
 void dm_job_loaded(struct dm_daemon *d, struct dm_op *op)
@@ -145,7 +222,7 @@ void dm_job_loaded(struct dm_daemon *d, struct dm_op *op)
 
 	j->loading = false;
 	if (j->dead) {
-		free(j);
+		free_dead(j);
 	} else if (op->rc != AS_OK) {
 		struct dm_case *c = j->owner;
 
@@ -192,6 +269,7 @@ static bool give(struct dm_daemon *d, struct dm_worker *w, struct dm_job *j, boo
 		return false;
 	}
 	take_out(j);
+	j->cleared = false; /* for this once */
 	j->worker = w;
 	j->alone = j->suspect;
 	j->lease = now + (int64_t)d->config.daemon.job_max_s * INT64_C(1000000000);
@@ -202,19 +280,63 @@ static bool give(struct dm_daemon *d, struct dm_worker *w, struct dm_job *j, boo
 	return true;
 }
 
-/* The first job of a list whose model the worker has and whose bytes are here; the bytes of those
- * before it are asked for. */
+/* Whether the job may leave now; what it lacks is asked for. */
+static bool may_leave(struct dm_daemon *d, struct dm_job *j)
+{
+	if (j->bytes == NULL) {
+		ask_for_bytes(d, j);
+	}
+	if (!j->cleared) {
+		ask_to_clear(d, j);
+	}
+	return j->bytes != NULL && j->cleared;
+}
+
+/* The first job of a list whose model the worker has and that may leave; those before it soon may.
+ */
 static struct dm_job *choose(struct dm_daemon *d, const struct dm_worker *w, struct dm_job *list)
 {
-	for (struct dm_job *j = list; j != NULL; j = j->after) {
+	size_t asked = 0;
+
+	for (struct dm_job *j = list; j != NULL && asked < DM_CLEARED_MAX; j = j->after) {
 		if (!dm_worker_has(w, j->owner->model)) {
 			continue;
 		}
-		if (j->bytes != NULL) {
+		if (may_leave(d, j)) {
 			return j;
 		}
-		ask_for_bytes(d, j);
-		return NULL;
+		asked++;
+	}
+	return NULL;
+}
+
+/* Whether nothing is in a worker or being judged. */
+static bool is_still(const struct dm_daemon *d)
+{
+	for (const struct dm_worker *w = d->workers; w != NULL; w = w->next) {
+		if (w->jobs > 0) {
+			return false;
+		}
+	}
+	return d->judging == 0;
+}
+
+/* The suspect to be given to an empty worker. A grave one goes while nothing else of the daemon is
+ * out or being judged but its own case, so that its end is nobody else's. */
+static struct dm_job *choose_suspect(struct dm_daemon *d, const struct dm_worker *w)
+{
+	for (struct dm_job *j = w->lane->suspect; j != NULL; j = j->after) {
+		if (!dm_worker_has(w, j->owner->model) ||
+		    (d->graves > 0 && d->alone != NULL && d->alone != j->owner)) {
+			continue;
+		}
+		if (j->grave && d->alone == NULL) {
+			if (!is_still(d)) {
+				return NULL;
+			}
+			d->alone = j->owner;
+		}
+		return may_leave(d, j) ? j : NULL;
 	}
 	return NULL;
 }
@@ -231,17 +353,58 @@ static bool feed(struct dm_daemon *d, struct dm_worker *w, bool *gone)
 	if (w->jobs > 0 && (w->job[0]->alone || w->lane->suspect != NULL)) {
 		return false; /* a suspect is alone; while there are any, workers run empty */
 	}
-	j = choose(d, w, w->lane->suspect);
-	if (j == NULL) {
+	j = w->lane->suspect != NULL ? choose_suspect(d, w) : NULL;
+	if (j == NULL && !d->holding) {
 		j = choose(d, w, w->lane->first);
 	}
 	return j != NULL && give(d, w, j, gone);
+}
+
+/* Whether a worker could take one of the jobs of a list that were out when a daemon ended. */
+static bool has_worker(const struct dm_daemon *d, const struct dm_job *j)
+{
+	for (const struct dm_worker *w = d->workers; j->grave && w != NULL; w = w->next) {
+		if (w->lane == j->lane && dm_worker_has(w, j->owner->model)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Whether the case that is out alone still is. */
+static bool is_out(const struct dm_daemon *d, const struct dm_case *c)
+{
+	for (const struct dm_job *j = c->jobs; j != NULL; j = j->sibling) {
+		if (j->worker != NULL || has_worker(d, j)) {
+			return true;
+		}
+	}
+	return c->judging;
+}
+
+/* Whether a job that was out when a daemon ended has a worker: then nothing else is given out. */
+static bool must_hold(struct dm_daemon *d)
+{
+	if (d->alone != NULL && is_out(d, d->alone)) {
+		return true;
+	}
+	d->alone = NULL; /* it waits for other parts, or for a worker that is not there */
+	for (const struct dm_lane *l = d->lanes; d->graves > 0 && l != NULL; l = l->next) {
+		for (const struct dm_job *j = l->suspect; j != NULL; j = j->after) {
+			if (has_worker(d, j)) {
+				return true;
+			}
+		}
+	}
+	return false;
 }
 
 /* A round gives every worker one job at most, so that they spread. */
 void dm_dispatch(struct dm_daemon *d)
 {
 	bool again = true;
+
+	d->holding = must_hold(d);
 
 	while (again) {
 		again = false;

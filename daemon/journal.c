@@ -53,7 +53,9 @@ static int do_submit(struct st_store *s, struct dm_op *op, struct as_err *e)
 		.manifest = op->manifest,
 		.complete = op->complete,
 		.closed = op->closed,
+		.wait = op->wait,
 		.received = op->received,
+		.arrived = op->arrived,
 		.page = page,
 		.pages = op->pages,
 	};
@@ -64,20 +66,28 @@ static int do_submit(struct st_store *s, struct dm_op *op, struct as_err *e)
 					    .type = op->page[i].type,
 					    .sha256 = op->page[i].sha256,
 					    .data = bus_bytes_data(op->bytes[i]),
-					    .size = op->page[i].size };
+					    .size = op->page[i].size,
+					    .out = op->page[i].out };
 	}
 	return st_submit(s, &in, &op->answer, e);
 }
 
 static int do_judge(struct st_store *s, const struct dm_op *op, struct as_err *e)
 {
+	const struct st_dead dead = { .part = op->dead ? op->page[0].name : "",
+				      .page = op->dead ? op->page[0].page : 0,
+				      .reason = DM_LIMIT_ATTEMPTS,
+				      .attempts = op->dead ? op->page[0].strikes : 0,
+				      .ended = op->ended,
+				      .time = op->received };
 	const struct st_judgment j = { .stream = op->stream,
 				       .kase = op->kase,
 				       .seq = op->seq,
 				       .body = op->body.data,
 				       .size = op->body.len,
 				       .sha256 = op->sha256,
-				       .time = op->received };
+				       .time = op->received,
+				       .dead = op->dead ? &dead : NULL };
 
 	return st_judge(s, &j, e);
 }
@@ -111,9 +121,7 @@ static int do_load(struct st_store *s, struct dm_op *op, struct as_err *e)
 	return AS_OK;
 }
 
-/* A case of the stream: each call brings one more of its pages. */
-static int take_unjudged(void *ctx, const struct st_case *c, const struct st_page *p,
-			 struct as_err *e)
+int dm_op_found(void *ctx, const struct st_case *c, const struct st_page *p, struct as_err *e)
 {
 	struct dm_op *op = ctx;
 	struct dm_found *f = op->founds ? &op->found[op->founds - 1] : NULL;
@@ -126,7 +134,9 @@ static int take_unjudged(void *ctx, const struct st_case *c, const struct st_pag
 	if (f == NULL || strcmp(f->id, c->kase) != 0) {
 		op->found = as_realloc(op->found, op->founds + 1, sizeof *op->found);
 		f = &op->found[op->founds++];
-		*f = (struct dm_found){ .received = c->received, .complete = c->complete };
+		*f = (struct dm_found){ .received = c->received,
+					.arrived = c->arrived,
+					.complete = c->complete };
 		(void)snprintf(f->id, sizeof f->id, "%s", c->kase);
 	}
 	if (p->name == NULL) {
@@ -134,7 +144,9 @@ static int take_unjudged(void *ctx, const struct st_case *c, const struct st_pag
 	}
 	f->page = as_realloc(f->page, f->pages + 1, sizeof *f->page);
 	page = &f->page[f->pages++];
-	*page = (struct dm_page){ .page = p->page, .size = p->size };
+	*page = (struct dm_page){
+		.page = p->page, .size = p->size, .out = p->out, .strikes = p->strikes
+	};
 	(void)snprintf(page->name, sizeof page->name, "%s", p->name);
 	(void)snprintf(page->type, sizeof page->type, "%s", p->type);
 	(void)snprintf(page->sha256, sizeof page->sha256, "%s", p->sha256);
@@ -145,7 +157,17 @@ static int do_open(struct st_store *s, struct dm_op *op, struct as_err *e)
 {
 	const int rc = st_last(s, op->stream, &op->last, op->sha256, e);
 
-	return rc == AS_OK ? st_unjudged(s, take_unjudged, op, e) : rc;
+	return rc == AS_OK ? st_unjudged(s, dm_op_found, op, e) : rc;
+}
+
+static int do_attempt(struct st_store *s, const struct dm_op *op, struct as_err *e)
+{
+	const struct st_page page = { .name = op->page[0].name,
+				      .page = op->page[0].page,
+				      .out = op->page[0].out,
+				      .strikes = op->page[0].strikes };
+
+	return st_attempt(s, op->stream, op->kase, &page, e);
 }
 
 static int run(struct st_store *s, struct dm_op *op, struct as_err *e)
@@ -159,6 +181,12 @@ static int run(struct st_store *s, struct dm_op *op, struct as_err *e)
 		return do_load(s, op, e);
 	case DM_OP_JUDGE:
 		return do_judge(s, op, e);
+	case DM_OP_ATTEMPT:
+		return do_attempt(s, op, e);
+	case DM_OP_OVER:
+		return st_attempts_over(s, e);
+	case DM_OP_LETTER:
+		return dm_letter_do(s, op, e);
 	case DM_OP_FIND:
 		return st_find(s, op->stream, op->kase, &op->state, &op->body, e);
 	case DM_OP_REPLAY:

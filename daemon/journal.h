@@ -10,11 +10,19 @@
 
 #include <pthread.h>
 
+/* The limit of a case that was given up after DM_ATTEMPTS attempts at a page. */
+#define DM_LIMIT_ATTEMPTS "attempts"
+
+enum { DM_ENDED_SIZE = 64 };
+
 enum dm_op_kind {
 	DM_OP_OPEN, /* a stream: its last number, its cases that are not judged */
 	DM_OP_SUBMIT,
 	DM_OP_LOAD, /* the bytes of a page */
 	DM_OP_JUDGE,
+	DM_OP_ATTEMPT, /* at a page: written before it leaves */
+	DM_OP_OVER,    /* no attempt is under way: the daemon ends in order */
+	DM_OP_LETTER,  /* a dead letter, or all of them */
 	DM_OP_FIND,
 	DM_OP_REPLAY,
 	DM_OP_STOP,
@@ -28,12 +36,16 @@ struct dm_page {
 	char type[128];
 	char sha256[IO_DIGEST_SIZE];
 	size_t size;
+	enum st_out out;
+	uint32_t strikes;
 };
+
+enum dm_letter { DM_LETTER_LIST, DM_LETTER_SHOW, DM_LETTER_RETRY, DM_LETTER_DROP };
 
 /* A case that was found in the journal. */
 struct dm_found {
 	char id[IO_CASE_MAX + 1];
-	int64_t received;
+	int64_t received, arrived;
 	bool complete;
 	struct dm_page *page;
 	size_t pages;
@@ -51,10 +63,18 @@ struct dm_op {
 	bool complete, closed, wait;
 	bool early;       /* its pages are queued for workers already */
 	int64_t received; /* ns since the epoch; JUDGE: when it was given */
+	int64_t arrived;  /* the same in steady time */
 	struct dm_page *page;
 	struct bus_bytes **bytes; /* [pages], SUBMIT */
 	size_t pages;
 	struct st_answer answer;
+	/* LETTER: what, of which (LIST: after which); as: RETRY's name. JUDGE: dead, page is the
+	 * one that the case is given up for, ended how the last attempt at it did */
+	enum dm_letter letter;
+	uint64_t id;
+	bool dead;
+	char ended[DM_ENDED_SIZE];
+	char as[IO_CASE_MAX + 1];
 	/* JUDGE: body; FIND, LOAD: appended to body; REPLAY: bodies one after another in it */
 	uint64_t seq;  /* JUDGE; REPLAY: after */
 	size_t credit; /* REPLAY: bodies at most */
@@ -66,12 +86,18 @@ struct dm_op {
 	enum st_state state;    /* FIND */
 	struct dm_found *found; /* OPEN */
 	size_t founds;
-	int rc; /* LOAD, FAILED */
+	int rc; /* LOAD, LETTER, FAILED */
 	struct as_err e;
 };
 
 struct dm_op *dm_op_make(enum dm_op_kind kind, const char *stream, const char *kase);
 void dm_op_free(struct dm_op *op); /* accepts NULL */
+
+/* letters.c: the journal's side of LETTER. */
+int dm_letter_do(struct st_store *s, struct dm_op *op, struct as_err *e) AS_CHECKED;
+/* Collects the cases that the store reports, a call a page, in op->found. */
+int dm_op_found(void *op, const struct st_case *c, const struct st_page *p,
+		struct as_err *e) AS_CHECKED;
 
 struct dm_journal {
 	struct bus_socket *here; /* the loop's end */

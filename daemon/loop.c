@@ -57,12 +57,19 @@ static void take_op(struct dm_daemon *d, struct dm_op *op)
 	case DM_OP_JUDGE:
 		dm_judged(d, op);
 		break;
+	case DM_OP_ATTEMPT:
+		dm_job_cleared(d, op);
+		break;
+	case DM_OP_LETTER:
+		dm_letters_answered(d, op);
+		break;
 	case DM_OP_FIND:
 		dm_front_found(d, op);
 		break;
 	case DM_OP_REPLAY:
 		dm_front_replayed(d, op);
 		break;
+	case DM_OP_OVER:
 	case DM_OP_STOP:
 	case DM_OP_FAILED:
 		break;
@@ -201,6 +208,9 @@ int dm_loop(struct dm_daemon *d, struct as_err *e)
 		if (rc == AS_OK) {
 			rc = turn(d, item, e);
 		}
+	}
+	if (rc == AS_OK) {
+		dm_journal_give(&d->journal, dm_op_make(DM_OP_OVER, "", ""));
 	}
 	return rc;
 }

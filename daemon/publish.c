@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * publish.c - judgments: numbered, chained, written to the journal, then published. */
+#include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "daemon/daemon.h"
 
@@ -92,6 +93,15 @@ static void hand_over(struct dm_daemon *d, struct dm_case *c, const struct fu_ou
 	op->owner = c;
 	op->received = as_wall_ns();
 	op->seq = ++c->stream->given;
+	op->dead = c->dead;
+	if (c->dead) {
+		op->pages = 1;
+		op->page = as_calloc(1, sizeof *op->page);
+		op->page->page = c->page;
+		op->page->strikes = c->strikes;
+		(void)snprintf(op->page->name, sizeof op->page->name, "%s", c->part);
+		(void)snprintf(op->ended, sizeof op->ended, "%s", c->ended);
+	}
 	write_judgment(d, c, op->seq, o, &op->body);
 	io_digest(op->body.data, op->body.len, op->sha256);
 	memcpy(c->stream->prev, op->sha256, sizeof c->stream->prev);

@@ -99,6 +99,18 @@ static void remove_stream(struct dm_daemon *d, struct dm_stream *s)
 	free(s);
 }
 
+void dm_stream_found(struct dm_daemon *d, struct dm_stream *s, const struct dm_found *f)
+{
+	struct dm_case *c = dm_case_open(d, s, f->id);
+
+	c->kase->complete = f->complete;
+	dm_case_start(d, c, f->received, f->arrived);
+	for (size_t k = 0; k < f->pages; k++) {
+		dm_case_add(d, c, &f->page[k], NULL);
+	}
+	dm_case_advance(d, c);
+}
+
 void dm_stream_opened(struct dm_daemon *d, struct dm_op *op)
 {
 	struct dm_stream *s = dm_stream_find(d, op->stream);
@@ -113,15 +125,7 @@ void dm_stream_opened(struct dm_daemon *d, struct dm_op *op)
 	s->given = op->last;
 	memcpy(s->prev, op->sha256, sizeof s->prev);
 	for (size_t i = 0; i < op->founds; i++) {
-		const struct dm_found *f = &op->found[i];
-		struct dm_case *c = dm_case_open(d, s, f->id);
-
-		c->kase->complete = f->complete;
-		dm_case_start(d, c, f->received);
-		for (size_t k = 0; k < f->pages; k++) {
-			dm_case_add(d, c, &f->page[k], NULL);
-		}
-		dm_case_advance(d, c);
+		dm_stream_found(d, s, &op->found[i]);
 	}
 	as_log(&d->log, AS_INFO, "STREAM-OPEN", "stream=%s last=%" PRIu64 " open=%zu", s->name,
 	       s->last, op->founds);

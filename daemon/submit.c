@@ -36,6 +36,11 @@ static bool is_plain(const char *s, size_t max)
 	return n > 0 && n <= max;
 }
 
+bool dm_case_named(const char *id)
+{
+	return is_plain(id, IO_CASE_MAX);
+}
+
 static int check_page(const struct dm_page *p, const struct io_task *task, struct refusal *r)
 {
 	const int part = io_task_part(task, p->name);
@@ -154,6 +159,7 @@ static int read_submission(struct dm_daemon *d, const struct bus_call *c, struct
 	op->complete = io_json_find_bool(c->doc, "complete", false);
 	op->wait = io_json_find_bool(c->doc, "wait", false);
 	op->received = as_wall_ns();
+	op->arrived = as_mono_ns() + d->steady;
 	rc = read_pages(d, c, m, task, op, r);
 	if (rc != AS_OK) {
 		op->pages = 0;
@@ -230,6 +236,7 @@ static void hand_over(struct dm_daemon *d, struct dm_stream *s, struct dm_op *op
 	op->owner = c;
 	c->kase->pending++;
 	for (size_t i = 0; i < op->pages; i++) {
+		op->page[i].out = dm_case_out(d, c, &op->page[i]);
 		if (op->early) {
 			dm_case_add(d, c, &op->page[i], bus_bytes_share(op->bytes[i]));
 		} else {
@@ -246,7 +253,7 @@ void dm_submit_take(struct dm_daemon *d, struct bus_bytes *peer, struct bus_call
 	const char *id = io_json_find_str(c->doc, "case", "");
 	struct dm_stream *s = dm_stream_find(d, stream);
 	const struct fu_case *k = fu_join_find(&d->join, stream, id);
-	const bool named = is_plain(id, IO_CASE_MAX);
+	const bool named = dm_case_named(id);
 	struct dm_op *op =
 	    dm_op_make(DM_OP_SUBMIT, io_name_ok(stream) ? stream : "", named ? id : "");
 	struct refusal r = { 0 };
@@ -307,7 +314,7 @@ static void take_accepted(struct dm_daemon *d, struct dm_case *c, struct dm_op *
 {
 	if (op->answer.verdict == ST_ACCEPTED) {
 		if (c->kase->received == 0) {
-			dm_case_start(d, c, op->received);
+			dm_case_start(d, c, op->received, op->arrived);
 		}
 		c->kase->complete = c->kase->complete || op->complete;
 		for (size_t i = 0; i < op->pages; i++) {

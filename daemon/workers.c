@@ -229,19 +229,17 @@ void dm_worker_release(struct dm_worker *w, struct dm_job *j)
 
 /* The job was in a worker that is gone. Only an attempt that it made alone, or one that the worker
  * had named as running, is charged to it; from now on it is given out alone. */
-static void give_back(struct dm_daemon *d, struct dm_worker *w, struct dm_job *j)
+static void give_back(struct dm_daemon *d, struct dm_worker *w, struct dm_job *j, const char *why)
 {
 	struct dm_case *c = j->owner;
 	const bool charged = j->alone || w->running == j->id;
 
 	dm_worker_release(w, j);
-	j->strikes += charged;
 	j->suspect = true;
 	j->alone = false;
 	dm_job_queue(d, j);
-	if (j->strikes >= DM_ATTEMPTS) {
-		dm_case_reject(d, c, c->kase->task->part[j->slot->part].name, "attempts",
-			       "three workers ended while they encoded it");
+	if (charged) {
+		dm_job_strike(d, j, why);
 		dm_case_advance(d, c);
 	}
 }
@@ -258,7 +256,7 @@ void dm_worker_lost(struct dm_daemon *d, struct dm_worker *w, const char *why)
 	}
 	*at = w->next;
 	while (w->jobs > 0) {
-		give_back(d, w, w->job[0]);
+		give_back(d, w, w->job[0], why);
 	}
 	if (w->child != NULL) {
 		w->child->worker = NULL;

@@ -223,7 +223,16 @@ Test(e2e_plugin, part_that_kills_its_worker_is_rejected_and_others_are_not)
 	doc = world_json(proc_line(&bad, PROC_MS));
 	same(world_text(doc, "data.kind"), "rejected");
 	same(world_text(doc, "data.part"), "trace");
+	same(world_text(doc, "data.limit"), "attempts");
 	proc_free(&bad);
+	cr_assert(eq(int, proc_run(&p, "assay", "dlq", "list"), 0), "%s", p.err.data);
+	cr_assert(ne(ptr, strstr(p.out.data, "bad"), NULL), "%s", p.out.data);
+	cr_assert(ne(ptr, strstr(p.out.data, "3 attempts, exit 3"), NULL), "%s", p.out.data);
+	proc_free(&p);
+	cr_assert(eq(int, proc_run(&p, "assay", "dlq", "drop", "1"), 0), "%s", p.err.data);
+	proc_free(&p);
+	cr_assert(eq(int, proc_run(&p, "assay", "dlq", "show", "1"), 66), "%s", p.err.data);
+	proc_free(&p);
 	cr_assert(
 	    eq(int, proc_run(&p, "assay", "watch", "--stream", "series", "--count", "41", "--json"),
 	       0));

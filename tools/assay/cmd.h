@@ -75,5 +75,6 @@ int cmd_submit(const char *runtime, int argc, char **argv);
 int cmd_watch(const char *runtime, int argc, char **argv);
 int cmd_get(const char *runtime, int argc, char **argv);
 int cmd_status(const char *runtime, int argc, char **argv);
+int cmd_dlq(const char *runtime, int argc, char **argv);
 
 #endif

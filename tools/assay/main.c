@@ -26,6 +26,7 @@ static const struct command commands[] = {
 	{ "watch", "follow a daemon's judgments", NULL, cmd_watch },
 	{ "get", "one case's judgment, or where it is", NULL, cmd_get },
 	{ "status", "what a daemon is doing", NULL, cmd_status },
+	{ "dlq", "cases that a daemon has given up", NULL, cmd_dlq },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a daemon that ended left under way, and dead letters. */
+#include "tests/daemon/hall.h"
+
+TestSuite(daemon_attempts, .timeout = 120);
+
+/* A case of the page "a", accepted by an earlier daemon that ended while it was out. */
+static void leave(const char *id, enum st_out out, uint32_t strikes)
+{
+	char sha256[IO_DIGEST_SIZE];
+	struct st_page page = { .name = "a",
+				.type = "text/plain",
+				.sha256 = sha256,
+				.data = id,
+				.size = strlen(id),
+				.out = out };
+	const struct st_submission in = { .stream = "s",
+					  .kase = id,
+					  .key = id,
+					  .manifest = sha256,
+					  .complete = true,
+					  .received = 1000,
+					  .page = &page,
+					  .pages = 1 };
+	struct st_store *s;
+	struct st_answer a;
+	struct as_err e = { 0 };
+
+	io_digest(id, strlen(id), sha256);
+	ok(st_open(&s, tmpdir_path("state"), &e));
+	ok(st_begin(s, &e));
+	ok(st_submit(s, &in, &a, &e));
+	page.strikes = strikes;
+	ok(st_attempt(s, "s", id, &page, &e));
+	ok(st_commit(s, &e));
+	st_close(s);
+}
+
+static int note(void *ctx, const struct st_case *c, const struct st_page *p, struct as_err *e)
+{
+	(void)e;
+	as_buf_printf(ctx, "%s:%d/%u ", c->kase, (int)p->out, p->strikes);
+	return AS_OK;
+}
+
+static const char *ask_letters(struct hall *h, const char *json)
+{
+	return hall_ask(h, h->control, "DLQ", json);
+}
+
+static const struct json_t *letter(const struct hall *h)
+{
+	return io_json_at(io_json_find(h->c.doc, "letters"), 0);
+}
+
+Test(daemon_attempts, what_was_out_when_a_daemon_ended_goes_alone_before_all_else)
+{
+	struct bus_socket *other;
+	struct hall h;
+	struct hall_job j;
+
+	leave("first", ST_GIVEN, 0);
+	leave("second", ST_GIVEN, 0);
+	leave("waited", ST_HERE, 0);
+	hall_open(&h, hall_settings("", hall_model("m", 1)));
+	hall_wait_open(&h);
+	other = hall_connect(&h, BUS_DEALER, "work");
+	hall_work(&h, h.work, 4);
+	j = hall_job(&h, h.work);
+	same(j.text, "first");
+	hall_work(&h, other, 4);
+	same(hall_hear_for(&h, other, 200), ""); /* nothing else is out, in no worker */
+	same(hall_hear_for(&h, h.work, 1), "");
+	hall_encode(&h, &j, 1.0F);
+	/* After its judgment; in whichever worker is asked first. */
+	if (strcmp(hall_hear_for(&h, other, 1000), "JOB") == 0) {
+		j.id = io_json_find_u64(h.c.doc, "job", 0);
+		hall_encode(&h, &j, 1.0F);
+	} else {
+		j = hall_job(&h, h.work);
+		same(j.text, "second");
+		hall_encode(&h, &j, 1.0F);
+	}
+	if (strcmp(hall_hear_for(&h, other, 1000), "JOB") == 0) {
+		j.id = io_json_find_u64(h.c.doc, "job", 0);
+	} else {
+		j = hall_job(&h, h.work);
+		same(j.text, "waited");
+	}
+	hall_encode(&h, &j, 1.0F);
+	do {
+		(void)hall_ask(&h, h.front, "GET", "{\"stream\":\"s\",\"case\":\"waited\"}");
+	} while (strcmp(h.c.verb, "JUDGMENT") != 0);
+	same(hall_data(&h, "kind"), "result");
+	bus_socket_close(other);
+	hall_close(&h);
+}
+
+Test(daemon_attempts, page_that_ends_the_daemon_three_times_alone_is_a_dead_letter)
+{
+	struct hall h;
+	struct hall_job j;
+
+	leave("bad", ST_ALONE, 2);
+	hall_open(&h, hall_settings("", hall_model("m", 1)));
+	hall_wait_open(&h);
+	do {
+		(void)hall_ask(&h, h.front, "GET", "{\"stream\":\"s\",\"case\":\"bad\"}");
+	} while (strcmp(h.c.verb, "JUDGMENT") != 0);
+	same(hall_data(&h, "kind"), "rejected");
+	same(hall_data(&h, "limit"), "attempts");
+	same(hall_data(&h, "part"), "a");
+	same(ask_letters(&h, "{\"do\":\"list\"}"), "DLQ");
+	same(io_json_find_str(letter(&h), "case", ""), "bad");
+	same(io_json_find_str(letter(&h), "ended", ""), "the daemon ended");
+	cr_assert(eq(u64, io_json_find_u64(letter(&h), "attempts", 0), 3));
+	same(ask_letters(&h, "{\"do\":\"retry\",\"id\":1}"), "DLQ");
+	same(hall_str(&h, "case"), "bad~2");
+	hall_work(&h, h.work, 1);
+	j = hall_job(&h, h.work);
+	same(j.text, "bad"); /* the same bytes, another case */
+	hall_encode(&h, &j, 1.0F);
+	do {
+		(void)hall_ask(&h, h.front, "GET", "{\"stream\":\"s\",\"case\":\"bad~2\"}");
+	} while (strcmp(h.c.verb, "JUDGMENT") != 0);
+	same(hall_data(&h, "kind"), "result");
+	same(ask_letters(&h, "{\"do\":\"drop\",\"id\":1}"), "ERROR");
+	same(hall_str(&h, "message"), "no dead letter 1");
+	hall_close(&h);
+}
+
+Test(daemon_attempts, two_strikes_of_an_earlier_daemon_count)
+{
+	struct hall h;
+	struct hall_job j;
+
+	leave("bad", ST_GIVEN, 2);
+	hall_open(&h, hall_settings("job_max_s = 1", hall_model("m", 1)));
+	hall_wait_open(&h);
+	hall_work(&h, h.work, 1);
+	j = hall_job(&h, h.work);
+	same(j.text, "bad");
+	same(hall_hear(&h, h.work), "STOP"); /* its lease has ended: the third */
+	do {
+		(void)hall_ask(&h, h.front, "GET", "{\"stream\":\"s\",\"case\":\"bad\"}");
+	} while (strcmp(h.c.verb, "JUDGMENT") != 0);
+	same(hall_data(&h, "limit"), "attempts");
+	same(ask_letters(&h, "{\"do\":\"show\",\"id\":1}"), "DLQ");
+	same(io_json_find_str(letter(&h), "ended", ""), "a lease ended");
+	same(ask_letters(&h, "{\"do\":\"drop\",\"id\":1}"), "DLQ");
+	same(ask_letters(&h, "{\"do\":\"list\"}"), "DLQ");
+	cr_assert(zero(sz, io_json_len(io_json_find(h.c.doc, "letters"))));
+	hall_close(&h);
+}
+
+Test(daemon_attempts, charged_attempts_are_kept_and_a_stop_in_order_charges_nothing)
+{
+	struct as_buf all = { 0 };
+	struct as_err e = { 0 };
+	struct st_store *s;
+	struct hall h;
+	struct hall_job j;
+
+	hall_open(&h, hall_settings("job_max_s = 1\ngrace_ms = 0", hall_model("m", 1)));
+	hall_wait_open(&h);
+	hall_work(&h, h.work, 1);
+	same(hall_submit(&h, "c", "a", "one"), "ACCEPTED");
+	j = hall_job(&h, h.work);
+	hall_running(h.work, &j);
+	same(hall_hear(&h, h.work), "STOP");
+	hall_work(&h, h.work, 1);
+	same(hall_job(&h, h.work).text, "one"); /* its second attempt is out */
+	hall_close(&h);
+	ok(st_open(&s, tmpdir_path("state"), &e));
+	ok(st_unjudged(s, note, &all, &e));
+	same(all.data, "c:0/1 ");
+	st_close(s);
+	as_buf_free(&all);
+}
+
+Test(daemon_attempts, wrong_questions_about_letters_are_named)
+{
+	struct hall h;
+
+	hall_open(&h, hall_settings("", hall_model("m", 1)));
+	same(ask_letters(&h, "{\"do\":\"burn\"}"), "ERROR");
+	same(hall_str(&h, "field"), "do");
+	same(ask_letters(&h, "{\"do\":\"drop\"}"), "ERROR");
+	same(hall_str(&h, "field"), "id");
+	same(ask_letters(&h, "{\"do\":\"retry\",\"id\":1,\"as\":\"a\\u0001\"}"), "ERROR");
+	same(hall_str(&h, "field"), "as");
+	same(ask_letters(&h, "{\"do\":\"retry\",\"id\":1}"), "ERROR");
+	same(hall_str(&h, "message"), "no dead letter 1");
+	same(hall_ask(&h, h.front, "DLQ", "{\"do\":\"list\"}"), "ERROR"); /* control only */
+	hall_close(&h);
+}
