@@ -173,6 +173,43 @@ static int check_labels(const struct io_task *t, struct as_err *e)
 	return AS_OK;
 }
 
+/* Limits that the task's kind can be under, and their ranges. */
+static int check_abstain(const struct io_task *t, struct as_err *e)
+{
+	static const struct {
+		bool value, labels; /* kinds that have it */
+		double most;
+	} range[IO_ABSTAINS] = {
+		[IO_ABSTAIN_SET] = { false, true, IO_LABELS_MAX },
+		[IO_ABSTAIN_CONFLICT] = { true, true, 1 },
+		[IO_ABSTAIN_MARGIN] = { false, true, 1 },
+		[IO_ABSTAIN_INTERVAL] = { true, false, 1e300 },
+	};
+
+	for (size_t i = 0; i < IO_ABSTAINS; i++) {
+		const char *name = io_abstain_name((enum io_abstain)i);
+		const double v = t->abstain[i];
+
+		if (!(v >= 0 && v <= range[i].most)) {
+			return as_fail(e, AS_ECONFIG, "abstain = %s %.9g: want above 0, at most %g",
+				       name, v, range[i].most);
+		}
+		if (v > 0 && !(t->kind == IO_VALUE ? range[i].value : range[i].labels)) {
+			return as_fail(e, AS_ECONFIG, "abstain = %s: kind %s has none", name,
+				       io_kind_name(t->kind));
+		}
+	}
+	if (t->abstain[IO_ABSTAIN_SET] > 0 &&
+	    t->abstain[IO_ABSTAIN_SET] != (uint32_t)t->abstain[IO_ABSTAIN_SET]) {
+		return as_fail(e, AS_ECONFIG, "abstain = set %.9g: want a whole number of labels",
+			       t->abstain[IO_ABSTAIN_SET]);
+	}
+	if (!(t->coverage > 0 && t->coverage < 1)) {
+		return as_fail(e, AS_ECONFIG, "coverage = %.9g: want between 0 and 1", t->coverage);
+	}
+	return AS_OK;
+}
+
 int io_task_check(const struct io_task *t, struct as_err *e)
 {
 	size_t every = 0;
@@ -189,6 +226,7 @@ int io_task_check(const struct io_task *t, struct as_err *e)
 		return as_fail(e, AS_ECONFIG, "no part: at least one [part.NAME] is needed");
 	}
 	TRY(check_labels(t, e));
+	TRY(check_abstain(t, e));
 	for (size_t p = 0; p < t->parts; p++) {
 		TRY(check_part(t, &t->part[p], e));
 		every += t->part[p].every;

@@ -41,6 +41,14 @@ enum io_cell {
 	IO_WORDS
 }; /* what a table column holds; IO_WORDS: category or text */
 enum io_operate { IO_YOUDEN, IO_SENSITIVITY, IO_SPECIFICITY };
+/* What may make a judgment abstain, in the order in which it is looked at. */
+enum io_abstain {
+	IO_ABSTAIN_SET,      /* labels in the prediction set, or a label named outside of it */
+	IO_ABSTAIN_CONFLICT, /* of the parts */
+	IO_ABSTAIN_MARGIN,   /* how near the decision was; the only limit from below */
+	IO_ABSTAIN_INTERVAL, /* width of a value's interval, in the target's unit */
+	IO_ABSTAINS
+};
 
 struct io_column {
 	char *name;
@@ -72,7 +80,9 @@ struct io_task {
 	char **missing; /* cells that mean absent, beside the empty one */
 	size_t missings;
 	enum io_operate operate;
-	double operate_at; /* for IO_SENSITIVITY, IO_SPECIFICITY */
+	double operate_at;           /* for IO_SENSITIVITY, IO_SPECIFICITY */
+	double coverage;             /* of prediction sets and intervals, between 0 and 1 */
+	double abstain[IO_ABSTAINS]; /* limits; 0: none */
 	struct io_part_spec part[IO_PARTS_MAX];
 	size_t parts;
 	struct io_hyper hyper;
@@ -89,6 +99,7 @@ void io_task_free(struct io_task *t);
 /* Names as they are written in files. */
 const char *io_kind_name(enum io_kind kind);
 const char *io_operate_name(enum io_operate how);
+const char *io_abstain_name(enum io_abstain why);
 const char *io_cell_name(enum io_cell cell);
 
 /* What holds a part's bytes: the case's row (record), cells of text, or files named in cells. */

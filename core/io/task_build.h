@@ -5,9 +5,13 @@
 
 #include "core/io/task.h"
 
+/* Where the task does not say. */
+static const double IO_COVERAGE = 0.9;
+
 /* AS_ECONFIG names the value and what is known. */
 int io_kind_parse(const char *s, enum io_kind *kind, struct as_err *e) AS_CHECKED;
 int io_operate_parse(const char *s, enum io_operate *how, struct as_err *e) AS_CHECKED;
+int io_abstain_parse(const char *s, enum io_abstain *why, struct as_err *e) AS_CHECKED;
 bool io_cell_parse(const char *s, size_t n, enum io_cell *cell);
 
 void io_part_add_column(struct io_part_spec *p, const char *name, size_t n, enum io_cell cell);

@@ -76,13 +76,50 @@ out:
 	return rc;
 }
 
+static int set_coverage(struct io_task *t, const char *value, struct as_err *e)
+{
+	return io_cell_number(value, &t->coverage)
+		   ? AS_OK
+		   : as_fail(e, AS_ECONFIG, "coverage = %s: want a number", value);
+}
+
+/* "set 1, conflict 0.5" */
+static int set_abstain(struct io_task *t, const char *value, struct as_err *e)
+{
+	const char *item;
+	size_t size;
+	int rc = AS_OK;
+
+	while (io_cell_next(&value, ',', &item, &size)) {
+		char word[64];
+		enum io_abstain why;
+		size_t n;
+
+		(void)snprintf(word, sizeof word, "%.*s", (int)size, item);
+		n = strcspn(word, " \t");
+		if (word[n] != '\0') {
+			word[n++] = '\0';
+		}
+		TRY(io_abstain_parse(word, &why, e));
+		if (!io_cell_number(word + n, &t->abstain[why]) || t->abstain[why] <= 0) {
+			return as_fail(e, AS_ECONFIG,
+				       "abstain = %.*s: want a number above 0 after %s", (int)size,
+				       item, word);
+		}
+	}
+out:
+	return rc;
+}
+
 static int set_task(struct io_task *t, const char *key, const char *value, struct as_err *e)
 {
-	static const char *const known[] = { "name",  "id",    "target",    "kind",    "labels",
-					     "group", "split", "delimiter", "missing", "operate" };
+	static const char *const known[] = { "name",    "id",      "target",   "kind",
+					     "labels",  "group",   "split",    "delimiter",
+					     "missing", "operate", "coverage", "abstain" };
+	enum { KNOWN = sizeof known / sizeof *known };
 	size_t k = 0;
 
-	while (k < 10 && strcmp(known[k], key) != 0) {
+	while (k < KNOWN && strcmp(known[k], key) != 0) {
 		k++;
 	}
 	switch (k) {
@@ -112,8 +149,12 @@ static int set_task(struct io_task *t, const char *key, const char *value, struc
 		return AS_OK;
 	case 9:
 		return set_operate(t, value, e);
+	case 10:
+		return set_coverage(t, value, e);
+	case 11:
+		return set_abstain(t, value, e);
 	default:
-		return unknown("task", key, known, 10, e);
+		return unknown("task", key, known, KNOWN, e);
 	}
 }
 
@@ -241,7 +282,7 @@ int io_task_load(struct io_task *t, const char *path, struct as_err *e)
 	static const char *const repeats[] = { "columns", NULL };
 	int rc;
 
-	*t = (struct io_task){ .path = as_strdup(path) };
+	*t = (struct io_task){ .path = as_strdup(path), .coverage = IO_COVERAGE };
 	io_hyper_defaults(&t->hyper);
 	TRY(io_ini_read(path, repeats, take, t, e));
 	for (size_t p = 0; p < t->parts; p++) {

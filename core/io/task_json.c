@@ -54,6 +54,17 @@ static void write_list(struct io_jw *w, const char *key, char *const *v, size_t 
 	io_jw_end_arr(w);
 }
 
+static void write_abstain(const struct io_task *t, struct io_jw *w)
+{
+	io_jw_obj(w, "abstain");
+	for (size_t i = 0; i < IO_ABSTAINS; i++) {
+		if (t->abstain[i] > 0) {
+			io_jw_num(w, io_abstain_name((enum io_abstain)i), t->abstain[i]);
+		}
+	}
+	io_jw_end_obj(w);
+}
+
 void io_task_write(const struct io_task *t, struct io_jw *w, const char *key)
 {
 	io_jw_obj(w, key);
@@ -70,6 +81,8 @@ void io_task_write(const struct io_task *t, struct io_jw *w, const char *key)
 	io_jw_str(w, "by", io_operate_name(t->operate));
 	io_jw_num(w, "at", t->operate_at);
 	io_jw_end_obj(w);
+	io_jw_num(w, "coverage", t->coverage);
+	write_abstain(t, w);
 	io_jw_arr(w, "parts");
 	for (size_t p = 0; p < t->parts; p++) {
 		write_part(&t->part[p], w);
@@ -195,6 +208,24 @@ out:
 	return rc;
 }
 
+static int read_abstain(const struct json_t *doc, struct io_task *t, struct as_err *e)
+{
+	const struct json_t *abstain = io_json_find(doc, "abstain");
+	const char *name;
+	struct json_t *v;
+	void *it = NULL;
+	int rc = AS_OK;
+
+	while (io_json_next(abstain, &it, &name, &v)) {
+		enum io_abstain why;
+
+		TRY(io_abstain_parse(name, &why, e));
+		t->abstain[why] = io_json_num(v, -1); /* refused by io_task_check */
+	}
+out:
+	return rc;
+}
+
 static int read_task(const struct json_t *doc, struct io_task *t, struct as_err *e)
 {
 	const struct json_t *operate = io_json_find(doc, "operate");
@@ -213,6 +244,8 @@ static int read_task(const struct json_t *doc, struct io_task *t, struct as_err 
 	TRY(read_list(doc, "missing", &t->missing, &t->missings, e));
 	TRY(io_operate_parse(io_json_find_str(operate, "by", "youden"), &t->operate, e));
 	t->operate_at = io_json_find_num(operate, "at", 0);
+	t->coverage = io_json_find_num(doc, "coverage", IO_COVERAGE);
+	TRY(read_abstain(doc, t, e));
 	TRY(read_parts(doc, t, e));
 	TRY(read_hyper(doc, t, e));
 	TRY(io_task_check(t, e));

@@ -26,7 +26,11 @@ static struct io_column fix_column = { .name = (char *)"file" };
 static inline void fix_task(struct io_task *t, enum io_kind kind, size_t labels)
 {
 	*t = (struct io_task){
-		.kind = kind, .parts = FIX_PARTS, .name = "small", .target = (char *)"label"
+		.kind = kind,
+		.parts = FIX_PARTS,
+		.name = "small",
+		.target = (char *)"label",
+		.coverage = 0.9,
 	};
 	t->label = (char **)fix_labels + (FIX_LABELS - labels);
 	t->labels = labels;

@@ -15,6 +15,8 @@ static const char whole[] = "[task]\n"
 			    "delimiter = semicolon\n"
 			    "missing   = not available, not applicable\n"
 			    "operate   = sensitivity 0.967\n"
+			    "coverage  = 0.95\n"
+			    "abstain   = set 1, conflict 0.5\n"
 			    "[part.scan]\n"
 			    "modality = image\n"
 			    "column   = image\n"
@@ -74,6 +76,10 @@ Test(io_task, every_key_is_read)
 	cr_assert(eq(sz, t.missings, 2));
 	cr_assert(eq(int, t.operate, IO_SENSITIVITY));
 	cr_assert(eq(dbl, t.operate_at, 0.967));
+	cr_assert(eq(dbl, t.coverage, 0.95));
+	cr_assert(eq(dbl, t.abstain[IO_ABSTAIN_SET], 1.0));
+	cr_assert(eq(dbl, t.abstain[IO_ABSTAIN_CONFLICT], 0.5));
+	cr_assert(eq(dbl, t.abstain[IO_ABSTAIN_MARGIN], 0.0));
 	cr_assert(eq(sz, t.parts, 5));
 	cr_assert(eq(u32, t.part[0].repeat, 16));
 	cr_assert(eq(sz, t.part[1].columns, 2));
@@ -142,6 +148,14 @@ Test(io_task, values_are_checked_and_named)
 	refuses("[task]\noperate = recall 0.9\n", "operate = recall: want sensitivity");
 	refuses("[task]\noperate = sensitivity\n", "want a number after sensitivity");
 	refuses(TASK("operate = specificity 1.5\n" PART), "operate: 1.5 is not between 0 and 1");
+	refuses(TASK("coverage = 1\n" PART), "coverage = 1: want between 0 and 1");
+	refuses("[task]\ncoverage = most\n", "coverage = most: want a number");
+	refuses("[task]\nabstain = sets 1\n", "abstain = sets: want set, conflict");
+	refuses("[task]\nabstain = set\n", "abstain = set: want a number above 0 after set");
+	refuses("[task]\nabstain = margin 0\n", "want a number above 0 after margin");
+	refuses(TASK("abstain = conflict 1.5\n" PART), "conflict 1.5: want above 0, at most 1");
+	refuses(TASK("abstain = set 1.5\n" PART), "set 1.5: want a whole number");
+	refuses(TASK("abstain = interval 2\n" PART), "abstain = interval: kind class has none");
 	refuses(TASK("[model]\nwidth = 4\n"),
 		"t.ini:6: width = 4: want a whole number from 8 to 1024");
 	refuses(TASK("[model]\nwidth = 9.5\n"), "width = 9.5: want a whole number");
