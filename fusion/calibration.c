@@ -3,6 +3,7 @@
 
 #include "core/nn/loss.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,7 @@ void fu_calibration_defaults(struct fu_calibration *c)
 	*c = (struct fu_calibration){ .mean = 0.0, .sd = 1.0 };
 	for (size_t i = 0; i < FU_PATTERNS; i++) {
 		c->temperature[i] = 1.0F;
+		c->quantile[i] = INFINITY;
 	}
 	for (size_t i = 0; i < IO_PARTS_MAX; i++) {
 		c->part_temperature[i] = 1.0F;
@@ -25,8 +27,8 @@ void fu_calibration_defaults(struct fu_calibration *c)
 }
 
 /* "scan+report" -> the bits of the two parts. */
-static int parse_pattern(const struct io_task *task, const char *key, size_t *bits,
-			 struct as_err *e)
+static int parse_pattern(const struct io_task *task, const char *what, const char *key,
+			 size_t *bits, struct as_err *e)
 {
 	*bits = 0;
 	if (strcmp(key, NONE) == 0) {
@@ -41,11 +43,11 @@ static int parse_pattern(const struct io_task *task, const char *key, size_t *bi
 		(void)snprintf(name, sizeof name, "%.*s", (int)n, at);
 		part = io_task_part(task, name);
 		if (part < 0) {
-			return as_fail(e, AS_EFORMAT, "temperature \"%s\": no part \"%.*s\"", key,
+			return as_fail(e, AS_EFORMAT, "%s \"%s\": no part \"%.*s\"", what, key,
 				       (int)n, at);
 		}
 		if ((*bits & (size_t)1 << part) != 0) {
-			return as_fail(e, AS_EFORMAT, "temperature \"%s\": part \"%s\" twice", key,
+			return as_fail(e, AS_EFORMAT, "%s \"%s\": part \"%s\" twice", what, key,
 				       name);
 		}
 		*bits |= (size_t)1 << part;
@@ -82,7 +84,7 @@ static int parse_temperature(struct fu_calibration *c, const struct io_task *tas
 	while (io_json_next(obj, &it, &key, &value)) {
 		size_t bits;
 
-		TRY(parse_pattern(task, key, &bits, e));
+		TRY(parse_pattern(task, "temperature", key, &bits, e));
 		TRY(parse_number(value, "temperature", key, T_MIN, T_MAX, &c->temperature[bits],
 				 e));
 	}
@@ -156,6 +158,62 @@ out:
 	return rc;
 }
 
+static int parse_quantile(struct fu_calibration *c, const struct io_task *task,
+			  const struct json_t *obj, struct as_err *e)
+{
+	const double most = task->kind == IO_VALUE ? (double)FLT_MAX : 1;
+	const char *key;
+	struct json_t *value;
+	void *it = NULL;
+	int rc = AS_OK;
+
+	while (io_json_next(obj, &it, &key, &value)) {
+		size_t bits;
+
+		TRY(parse_pattern(task, "quantile", key, &bits, e));
+		TRY(parse_number(value, "quantile", key, 0, most, &c->quantile[bits], e));
+	}
+out:
+	return rc;
+}
+
+static int parse_cases(struct fu_calibration *c, const struct io_task *task,
+		       const struct json_t *obj, struct as_err *e)
+{
+	const char *key;
+	struct json_t *value;
+	void *it = NULL;
+	int rc = AS_OK;
+
+	while (io_json_next(obj, &it, &key, &value)) {
+		const double n = io_json_num(value, -1);
+		size_t bits;
+
+		TRY(parse_pattern(task, "cases", key, &bits, e));
+		if (!(n >= 0 && n <= (double)UINT32_MAX)) {
+			return as_fail(e, AS_EFORMAT, "cases \"%s\": want a number of cases", key);
+		}
+		c->cases[bits] = (uint32_t)n;
+	}
+out:
+	return rc;
+}
+
+static int parse_set(struct fu_calibration *c, const struct io_task *task, const struct json_t *obj,
+		     struct as_err *e)
+{
+	int rc;
+
+	TRY(io_json_get_num(obj, "coverage", &c->coverage, e));
+	if (!(c->coverage > 0 && c->coverage < 1)) {
+		return as_fail(e, AS_EFORMAT, "coverage %g: want between 0 and 1", c->coverage);
+	}
+	TRY(parse_quantile(c, task, io_json_find(obj, "quantile"), e));
+	TRY(parse_cases(c, task, io_json_find(obj, "cases"), e));
+out:
+	return rc;
+}
+
 int fu_calibration_parse(struct fu_calibration *c, const struct io_task *task,
 			 const struct json_t *doc, struct as_err *e)
 {
@@ -167,6 +225,7 @@ int fu_calibration_parse(struct fu_calibration *c, const struct io_task *task,
 		{ "temperature", parse_temperature },
 		{ "part_temperature", parse_part_temperature },
 		{ "threshold", parse_threshold },
+		{ "set", parse_set },
 		{ "target", parse_target },
 	};
 	const char *key;
@@ -193,23 +252,56 @@ out:
 	return rc;
 }
 
-static void write_temperature(const struct fu_calibration *c, const struct io_task *task,
-			      struct io_jw *w)
+void fu_pattern_name(const struct io_task *task, size_t bits, struct as_buf *out)
 {
-	io_jw_obj(w, "temperature");
+	const size_t start = out->len;
+
+	for (size_t m = 0; m < task->parts; m++) {
+		if ((bits >> m & 1) != 0) {
+			as_buf_printf(out, "%s%s", out->len > start ? "+" : "", task->part[m].name);
+		}
+	}
+	as_buf_puts(out, out->len > start ? "" : NONE);
+}
+
+/* One number a pattern; those that are infinite are left out. */
+static void write_patterns(const struct io_task *task, const char *name, const float *v,
+			   struct io_jw *w)
+{
+	io_jw_obj(w, name);
 	for (size_t bits = 0; bits < (size_t)1 << task->parts; bits++) {
 		struct as_buf key = { 0 };
 
-		for (size_t m = 0; m < task->parts; m++) {
-			if ((bits >> m & 1) != 0) {
-				as_buf_printf(&key, "%s%s", key.len > 0 ? "+" : "",
-					      task->part[m].name);
-			}
+		fu_pattern_name(task, bits, &key);
+		if (isfinite(v[bits])) {
+			io_jw_float(w, key.data, v[bits]);
 		}
-		io_jw_float(w, bits != 0 ? key.data : NONE, c->temperature[bits]);
 		as_buf_free(&key);
 	}
 	io_jw_end_obj(w);
+}
+
+static void write_set(const struct fu_calibration *c, const struct io_task *task, struct io_jw *w)
+{
+	io_jw_obj(w, "set");
+	io_jw_num(w, "coverage", c->coverage);
+	write_patterns(task, "quantile", c->quantile, w);
+	io_jw_obj(w, "cases");
+	for (size_t bits = 0; bits < (size_t)1 << task->parts; bits++) {
+		struct as_buf key = { 0 };
+
+		fu_pattern_name(task, bits, &key);
+		io_jw_u64(w, key.data, c->cases[bits]);
+		as_buf_free(&key);
+	}
+	io_jw_end_obj(w);
+	io_jw_end_obj(w);
+}
+
+static void write_temperature(const struct fu_calibration *c, const struct io_task *task,
+			      struct io_jw *w)
+{
+	write_patterns(task, "temperature", c->temperature, w);
 	io_jw_obj(w, "part_temperature");
 	for (size_t m = 0; m < task->parts; m++) {
 		io_jw_float(w, task->part[m].name, c->part_temperature[m]);
@@ -229,6 +321,9 @@ void fu_calibration_write(const struct fu_calibration *c, const struct io_task *
 		}
 	}
 	io_jw_end_obj(w);
+	if (c->coverage > 0) {
+		write_set(c, task, w);
+	}
 	if (task->kind == IO_VALUE) {
 		io_jw_obj(w, "target");
 		io_jw_num(w, "mean", c->mean);

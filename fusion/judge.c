@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fusion/judge.h"
 
-#include "fusion/conflict.h"
+#include "fusion/contribution.h"
 #include "fusion/merge.h"
 
 #include <math.h>
@@ -282,45 +282,34 @@ static int check_result(const struct fu_judge *j, const struct fu_act *a, struct
 	return AS_OK;
 }
 
-static void read_class(const struct fu_judge *j, const struct fu_act *a, size_t pattern,
-		       struct fu_judgment *out)
+/* What the labels named (the value) rest on. */
+static void contribute(const struct fu_judge *j, const struct nn_step *s, const struct fu_act *a,
+		       uint32_t present, struct fu_judgment *out)
 {
-	const struct fu_calibration *c = &j->calibration;
-	const size_t labels = j->task.labels;
-	float p[IO_PARTS_MAX * IO_LABELS_MAX];
-	size_t n = 0;
+	const size_t c = j->model.c;
+	const size_t subsets = (size_t)1 << j->task.parts;
+	float *logits = as_alloc(s->mem, subsets * c, sizeof *logits);
+	double v[FU_SUBSETS];
 
-	fu_calibrate(&j->task, a->logits, c->temperature[pattern], out->p);
-	memcpy(out->threshold, c->threshold, sizeof out->threshold);
-	for (size_t m = 0; m < j->task.parts; m++) {
-		if (a->present[m]) {
-			fu_calibrate(&j->task, a->late[m], c->part_temperature[m], out->part[m].p);
-			memcpy(p + n * labels, out->part[m].p, labels * sizeof *p);
-			n++;
+	fu_subsets(&j->model, s, a, logits);
+	for (size_t k = 0; k < c; k++) {
+		if (j->task.kind != IO_VALUE && !out->named[k]) {
+			continue;
+		}
+		for (size_t b = 0; b < subsets; b++) {
+			if ((b & ~(size_t)present) == 0) {
+				v[b] = fu_evidence(&j->task, logits + b * c, k);
+			}
+		}
+		fu_shapley(v, j->task.parts, present, out->contribution[k]);
+		out->base[k] = v[0];
+	}
+	if (j->task.kind == IO_VALUE) {
+		out->base[0] = j->calibration.mean + j->calibration.sd * out->base[0];
+		for (size_t m = 0; m < j->task.parts; m++) {
+			out->contribution[0][m] *= j->calibration.sd;
 		}
 	}
-	if (j->task.kind == IO_MULTI) {
-		out->conflict = fu_conflict_multi(p, n, labels);
-	} else {
-		out->label = fu_choose(&j->task, c, out->p);
-		out->conflict = fu_conflict_class(p, n, labels);
-	}
-}
-
-static void read_value(const struct fu_judge *j, const struct fu_act *a, struct fu_judgment *out)
-{
-	const struct fu_calibration *c = &j->calibration;
-	double v[IO_PARTS_MAX];
-	size_t n = 0;
-
-	out->value = c->mean + c->sd * (double)a->logits[0];
-	for (size_t m = 0; m < j->task.parts; m++) {
-		if (a->present[m]) {
-			out->part[m].value = c->mean + c->sd * (double)a->late[m][0];
-			v[n++] = out->part[m].value;
-		}
-	}
-	out->conflict = fu_conflict_value(v, n, c->sd);
 }
 
 int fu_judge_case(struct fu_judge *j, const struct fu_page *page, size_t pages,
@@ -331,8 +320,8 @@ int fu_judge_case(struct fu_judge *j, const struct fu_page *page, size_t pages,
 	struct pages part[IO_PARTS_MAX] = { 0 };
 	struct fu_rows rows[IO_PARTS_MAX] = { 0 };
 	struct assay_place *place[IO_PARTS_MAX] = { 0 };
+	struct fu_answer answer = { 0 };
 	struct fu_act a;
-	size_t pattern = 0;
 	int rc;
 
 	*out = (struct fu_judgment){ 0 };
@@ -340,20 +329,18 @@ int fu_judge_case(struct fu_judge *j, const struct fu_page *page, size_t pages,
 	for (size_t m = 0; m < j->task.parts; m++) {
 		if (part[m].n > 0) {
 			join_pages(j, m, &part[m], &rows[m], &place[m]);
-			pattern |= (size_t)1 << m;
+			answer.present |= 1U << m;
 		}
 	}
 	fu_model_fwd(&j->model, &s, rows, &a);
 	TRY(check_result(j, &a, e));
+	answer.logits = a.logits;
+	memcpy(answer.late, a.late, sizeof answer.late);
+	fu_verdict(&j->task, &j->calibration, &answer, out);
 	for (size_t m = 0; m < j->task.parts; m++) {
-		out->part[m].present = a.present[m];
 		out->part[m].weight = a.weight[m];
 	}
-	if (j->task.kind == IO_VALUE) {
-		read_value(j, &a, out);
-	} else {
-		read_class(j, &a, pattern, out);
-	}
+	contribute(j, &s, &a, answer.present, out);
 	out->alignments = fu_strongest(&j->model, &a, place, out->alignment, FU_ALIGNMENTS);
 out:
 	as_arena_reset(&j->mem, mark);

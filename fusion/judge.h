@@ -10,12 +10,9 @@
 #include "core/io/json.h"
 #include "core/io/model.h"
 #include "core/io/task.h"
-#include "fusion/calibration.h"
 #include "fusion/model.h"
-#include "fusion/strongest.h"
+#include "fusion/verdict.h"
 #include "plugins/assay_plugin.h"
-
-enum { FU_ALIGNMENTS = 5 };
 
 /* Which encoder a part's features must come from: the model's "encoders" metadata, an entry
  * {"modality","name","version","dim","frozen"} for every part of the task. */
@@ -52,24 +49,6 @@ struct fu_page {
 	const struct assay_place *place; /* [rows] */
 };
 
-struct fu_part_judgment {
-	bool present;
-	float weight;
-	float p[IO_LABELS_MAX]; /* calibrated; unused for a value */
-	double value;
-};
-
-struct fu_judgment {
-	uint32_t label;                 /* class: the label named */
-	float p[IO_LABELS_MAX];         /* class, multi: calibrated probability of every label */
-	float threshold[IO_LABELS_MAX]; /* class of two: [1]; multi: one a label */
-	double value;                   /* value: in the target's own unit */
-	struct fu_part_judgment part[IO_PARTS_MAX];
-	double conflict; /* 0 .. 1, fusion/conflict.h */
-	struct fu_alignment alignment[FU_ALIGNMENTS];
-	size_t alignments;
-};
-
 /* Judges one case; the pages of a part may come in any order and are joined in page order, above
  * FU_ROWS_MAX rows neighbours are averaged. No pages at all is a case of its own: the base.
  * AS_ESHAPE names part and page where features do not fit the model: unknown part, page beyond
@@ -82,7 +61,8 @@ int fu_judge_case(struct fu_judge *j, const struct fu_page *page, size_t pages,
  *   class   label, probability, threshold (two labels only), labels {label: p}
  *   multi   label [those from their threshold up], labels {label: p}, thresholds {label: t}
  *   value   value
- *   all     parts, missing, conflict, alignments, model
+ *   all     set (value: interval) and coverage where the model has them, parts, missing,
+ *           contributions, base, conflict, abstain where it does, alignments, model
  * `probability` is that of the label named in `label`; of two labels `threshold` is the positive
  * (last) one's: it is named when its own entry in `labels` is at least `threshold`. */
 void fu_judgment_write(const struct fu_judge *j, const struct fu_judgment *out, struct io_jw *w);

@@ -24,7 +24,7 @@ static void write_verdict(const struct io_task *task, const struct fu_judgment *
 	if (task->kind == IO_MULTI) {
 		io_jw_arr(w, "label");
 		for (size_t k = 0; k < task->labels; k++) {
-			if (out->p[k] >= out->threshold[k]) {
+			if (out->named[k]) {
 				io_jw_str(w, NULL, task->label[k]);
 			}
 		}
@@ -39,6 +39,75 @@ static void write_verdict(const struct io_task *task, const struct fu_judgment *
 	write_labels(task, out->p, w, "labels");
 	if (task->kind == IO_MULTI) {
 		write_labels(task, out->threshold, w, "thresholds");
+	}
+}
+
+static void write_set(const struct io_task *task, const struct fu_judgment *out, struct io_jw *w)
+{
+	if (out->coverage <= 0) {
+		return;
+	}
+	if (task->kind == IO_VALUE) {
+		io_jw_arr(w, "interval");
+		io_jw_num(w, NULL, out->low); /* infinite: null */
+		io_jw_num(w, NULL, out->high);
+	} else {
+		io_jw_arr(w, "set");
+		for (size_t k = 0; k < task->labels; k++) {
+			if (out->set[k]) {
+				io_jw_str(w, NULL, task->label[k]);
+			}
+		}
+	}
+	io_jw_end_arr(w);
+	io_jw_num(w, "coverage", out->coverage);
+}
+
+/* Every part's contribution to one label. */
+static void write_share(const struct io_task *task, const struct fu_judgment *out, size_t label,
+			struct io_jw *w, const char *key)
+{
+	io_jw_obj(w, key);
+	for (size_t m = 0; m < task->parts; m++) {
+		io_jw_float(w, task->part[m].name, (float)out->contribution[label][m]);
+	}
+	io_jw_end_obj(w);
+}
+
+static void write_contributions(const struct io_task *task, const struct fu_judgment *out,
+				struct io_jw *w)
+{
+	const size_t one = task->kind == IO_CLASS ? out->label : 0;
+
+	if (task->kind != IO_MULTI) {
+		write_share(task, out, one, w, "contributions");
+		io_jw_float(w, "base", (float)out->base[one]);
+		return;
+	}
+	io_jw_obj(w, "contributions");
+	for (size_t k = 0; k < task->labels; k++) {
+		if (out->named[k]) {
+			write_share(task, out, k, w, task->label[k]);
+		}
+	}
+	io_jw_end_obj(w);
+	io_jw_obj(w, "base");
+	for (size_t k = 0; k < task->labels; k++) {
+		if (out->named[k]) {
+			io_jw_float(w, task->label[k], (float)out->base[k]);
+		}
+	}
+	io_jw_end_obj(w);
+}
+
+static void write_abstention(const struct fu_abstention *a, struct io_jw *w)
+{
+	if (a->abstains) {
+		io_jw_obj(w, "abstain");
+		io_jw_str(w, "reason", io_abstain_name(a->why));
+		io_jw_num(w, "is", a->is);
+		io_jw_num(w, "limit", a->limit);
+		io_jw_end_obj(w);
 	}
 }
 
@@ -95,8 +164,11 @@ static void write_place(const struct io_part_spec *part, const struct assay_plac
 void fu_judgment_write(const struct fu_judge *j, const struct fu_judgment *out, struct io_jw *w)
 {
 	write_verdict(&j->task, out, w);
+	write_set(&j->task, out, w);
 	write_parts(&j->task, out, w);
+	write_contributions(&j->task, out, w);
 	io_jw_num(w, "conflict", out->conflict);
+	write_abstention(&out->abstention, w);
 	io_jw_arr(w, "alignments");
 	for (size_t i = 0; i < out->alignments; i++) {
 		const struct fu_alignment *a = &out->alignment[i];

@@ -5,6 +5,7 @@
 #include "train/calibrate.h"
 
 #include "core/nn/loss.h"
+#include "train/conformal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -256,10 +257,15 @@ void tr_calibrate(struct fu_calibration *c, const struct io_task *task, const st
 	fu_calibration_defaults(c);
 	c->mean = mean;
 	c->sd = sd;
-	if (task->kind == IO_VALUE || s->n == 0) {
+	if (s->n == 0) {
+		return;
+	}
+	if (task->kind == IO_VALUE) {
+		tr_fit_sets(c, task, s, y);
 		return;
 	}
 	fit_temperatures(c, task, s, y);
+	tr_fit_sets(c, task, s, y);
 	p = as_malloc(s->n * s->c * sizeof *p);
 	tr_answers(c, task, s, 0, p);
 	for (size_t k = 0; k < s->c; k++) {

@@ -44,6 +44,11 @@ Test(fusion_calibration, what_is_written_is_read_back_bit_for_bit)
 		for (size_t k = 0; k < 8; k++) {
 			c.temperature[k] = 0.1F + (float)k / 3.0F;
 		}
+		c.coverage = 0.9;
+		for (size_t k = 1; k < 8; k++) { /* 0 stays infinite */
+			c.quantile[k] = (float)k / 9.0F;
+			c.cases[k] = 10 + (uint32_t)k;
+		}
 		c.part_temperature[1] = 1.7F;
 		c.threshold[1] = 0.44F;
 		if (kinds[i] == IO_MULTI) {
@@ -96,6 +101,13 @@ Test(fusion_calibration, what_does_not_belong_to_the_task_is_refused_by_name)
 		{ "{\"threshold\":{\"malign\":0.5}}", "no label \"malign\"" },
 		{ "{\"threshold\":{\"malignant\":1.5}}", "from 0 to 1" },
 		{ "{\"target\":{\"mean\":1,\"sd\":2}}", "not a value" },
+		{ "{\"set\":{}}", "coverage" },
+		{ "{\"set\":{\"coverage\":1}}", "coverage 1: want between 0 and 1" },
+		{ "{\"set\":{\"coverage\":0.9,\"quantile\":{\"biopsy\":0.5}}}",
+		  "quantile \"biopsy\": no part" },
+		{ "{\"set\":{\"coverage\":0.9,\"quantile\":{\"scan\":1.5}}}", "from 0 to 1" },
+		{ "{\"set\":{\"coverage\":0.9,\"cases\":{\"scan\":-1}}}",
+		  "cases \"scan\": want a number of cases" },
 		{ "{\"temperatures\":{}}", "unknown member \"temperatures\"" },
 	};
 	struct io_task task;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/fusion/court.h"
 
+#include <math.h>
+
 /* The members as one object, parsed. */
 static struct json_t *written(const struct court *c)
 {
@@ -163,6 +165,97 @@ Test(fusion_judgment, parts_missing_and_places_are_written)
 	cr_assert(zero(int, strncmp(io_json_find_str(to, "label", ""), "row ", 4)));
 	same(io_json_find_str(io_json_find(doc, "model"), "sha256", ""), c.j.sha256);
 	same(io_json_find_str(io_json_find(doc, "model"), "name", ""), "small 1");
+	io_json_free(doc);
+	fu_judge_close(&c.j);
+}
+
+Test(fusion_judgment, sets_contributions_and_abstention_are_written)
+{
+	struct draft d;
+	struct court c;
+	struct json_t *doc;
+	const struct json_t *shares;
+
+	court_draft(&d, IO_CLASS, 2);
+	d.calibration.coverage = 0.9;
+	d.task.abstain[IO_ABSTAIN_SET] = 1;
+	court_open(&c, &d);
+	court_judge(&c, 2);
+	doc = written(&c);
+	cr_assert(eq(sz, io_json_len(io_json_find(doc, "set")), 2)); /* no quantile: all */
+	cr_assert(eq(dbl, io_json_find_num(doc, "coverage", 0), 0.9));
+	shares = io_json_find(doc, "contributions");
+	cr_assert(eq(sz, io_json_len(shares), 3));
+	cr_assert(epsilon_eq(dbl, io_json_find_num(shares, "report", 0),
+			     c.out.contribution[c.out.label][1], 1e-6));
+	cr_assert(eq(dbl, io_json_find_num(shares, "series", -1), 0.0));
+	cr_assert(epsilon_eq(dbl, io_json_find_num(doc, "base", 0), c.out.base[c.out.label], 1e-6));
+	same(io_json_find_str(io_json_find(doc, "abstain"), "reason", ""), "set");
+	cr_assert(eq(dbl, io_json_find_num(io_json_find(doc, "abstain"), "is", 0), 2.0));
+	cr_assert(eq(dbl, io_json_find_num(io_json_find(doc, "abstain"), "limit", 0), 1.0));
+	io_json_free(doc);
+	fu_judge_close(&c.j);
+}
+
+Test(fusion_judgment, a_model_without_sets_writes_none)
+{
+	struct draft d;
+	struct court c;
+	struct json_t *doc;
+
+	court_draft(&d, IO_CLASS, 2);
+	court_open(&c, &d);
+	court_judge(&c, 2);
+	doc = written(&c);
+	cr_assert(zero(ptr, io_json_find(doc, "set")));
+	cr_assert(eq(dbl, io_json_find_num(doc, "coverage", -1), -1.0));
+	cr_assert(zero(ptr, io_json_find(doc, "abstain")));
+	io_json_free(doc);
+	fu_judge_close(&c.j);
+}
+
+Test(fusion_judgment, an_unbounded_interval_is_two_nulls)
+{
+	struct draft d;
+	struct court c;
+	struct json_t *doc;
+
+	court_draft(&d, IO_VALUE, 0);
+	d.calibration.coverage = 0.9;
+	d.calibration.quantile[3] = 0.5F;
+	court_open(&c, &d);
+	court_judge(&c, 2);
+	doc = written(&c);
+	cr_assert(epsilon_eq(dbl, io_json_num(io_json_at(io_json_find(doc, "interval"), 1), 0),
+			     c.out.value + 0.5, 1e-9));
+	io_json_free(doc);
+	court_judge(&c, 1);
+	doc = written(&c);
+	cr_assert(eq(sz, io_json_len(io_json_find(doc, "interval")), 2));
+	cr_assert(isnan(io_json_num(io_json_at(io_json_find(doc, "interval"), 0), (double)NAN)));
+	io_json_free(doc);
+	fu_judge_close(&c.j);
+}
+
+Test(fusion_judgment, multi_has_contributions_for_every_label_named)
+{
+	struct draft d;
+	struct court c;
+	struct json_t *doc;
+	const struct json_t *shares;
+
+	court_draft(&d, IO_MULTI, 3);
+	d.calibration.threshold[0] = 0.0F;
+	d.calibration.threshold[1] = 1.0F;
+	d.calibration.threshold[2] = 0.0F;
+	court_open(&c, &d);
+	court_judge(&c, 4);
+	doc = written(&c);
+	shares = io_json_find(doc, "contributions");
+	cr_assert(eq(sz, io_json_len(shares), 2));
+	cr_assert(epsilon_eq(dbl, io_json_find_num(io_json_find(shares, "malignant"), "scan", 0),
+			     c.out.contribution[2][0], 1e-5));
+	cr_assert(eq(sz, io_json_len(io_json_find(doc, "base")), 2));
 	io_json_free(doc);
 	fu_judge_close(&c.j);
 }
