@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { BAR = 20, LABELS_SHOWN = 5, MULTI_SHOWN = 16 };
+enum { BAR = 10, SIDE = 5, LABELS_SHOWN = 5, MULTI_SHOWN = 16 };
 
 /* From here on the parts' own judgments differ enough to say so. */
 static const double CONFLICT = 0.3;
@@ -38,6 +38,17 @@ static void put_bar(FILE *f, double share)
 
 	for (int i = 0; i < BAR; i++) {
 		(void)fputs(i < full ? "█" : "·", f);
+	}
+}
+
+/* A bar from the middle: to the right for what speaks for the label, to the left against. */
+static void put_signed_bar(FILE *f, double share)
+{
+	const int full = (int)lround(fmax(-1, fmin(1, share)) * SIDE);
+
+	for (int i = -SIDE; i < SIDE; i++) {
+		(void)fputs(i == 0 ? "│" : "", f);
+		(void)fputs((i < 0 && i >= full) || (i >= 0 && i < full) ? "█" : "·", f);
 	}
 }
 
@@ -120,14 +131,38 @@ static void print_own(FILE *f, const struct json_t *part)
 	}
 }
 
-static void print_parts(FILE *f, const struct json_t *parts)
+/* The contributions of a judgment of one label or of a value; NULL: it has none. */
+static const struct json_t *shares_of(const struct json_t *data)
 {
+	return io_json_is_arr(io_json_find(data, "label")) ? NULL
+							   : io_json_find(data, "contributions");
+}
+
+static double largest(const struct json_t *shares)
+{
+	const char *name;
+	struct json_t *v;
+	void *it = NULL;
+	double most = 0;
+
+	while (io_json_next(shares, &it, &name, &v)) {
+		most = fmax(most, fabs(io_json_num(v, 0)));
+	}
+	return most;
+}
+
+static void print_parts(FILE *f, const struct json_t *data)
+{
+	const struct json_t *shares = shares_of(data);
+	const double most = largest(shares);
+	const bool value = !isnan(io_json_find_num(data, "value", (double)NAN));
 	const char *name;
 	struct json_t *part;
 	void *it = NULL;
 
-	while (io_json_next(parts, &it, &name, &part)) {
+	while (io_json_next(io_json_find(data, "parts"), &it, &name, &part)) {
 		const double weight = io_json_find_num(part, "weight", 0);
+		const double share = io_json_find_num(shares, name, 0);
 
 		(void)fputs("  ", f);
 		put_text(f, name);
@@ -140,9 +175,67 @@ static void print_parts(FILE *f, const struct json_t *parts)
 		}
 		put_bar(f, weight);
 		fprintf(f, " %3.0f %%", 100 * weight);
+		if (shares != NULL) {
+			(void)fputs("  ", f);
+			put_signed_bar(f, most > 0 ? share / most : 0);
+			fprintf(f, value ? " %+.4g" : " %+6.2f", share);
+		}
 		print_own(f, part);
 		(void)fputs("\n", f);
 	}
+}
+
+/* The labels, or the values, that the truth is among. */
+static void print_set(FILE *f, const struct json_t *data)
+{
+	const struct json_t *set = io_json_find(data, "set");
+	const struct json_t *interval = io_json_find(data, "interval");
+	const double low = io_json_num(io_json_at(interval, 0), (double)NAN);
+	const double high = io_json_num(io_json_at(interval, 1), (double)NAN);
+	char name[32];
+
+	if (set == NULL && interval == NULL) {
+		return;
+	}
+	(void)snprintf(name, sizeof name, "%g %%", 100 * io_json_find_num(data, "coverage", 0));
+	fprintf(f, "  %-10s  ", name);
+	if (interval != NULL && (isnan(low) || isnan(high))) {
+		(void)fputs("any value: too few cases to tell", f);
+	} else if (interval != NULL) {
+		fprintf(f, "%.6g to %.6g", low, high);
+	} else if (io_json_len(set) == 0) {
+		(void)fputs("no label fits", f);
+	}
+	for (size_t i = 0; i < io_json_len(set); i++) {
+		const char *s = io_json_str(io_json_at(set, i));
+
+		(void)fputs(i > 0 ? " or " : "", f);
+		put_text(f, s ? s : "?");
+	}
+	(void)fputs("\n", f);
+}
+
+/* Which of the task's limits does not hold. */
+static void print_abstention(FILE *f, const struct json_t *abstain, bool colour)
+{
+	const char *reason = io_json_find_str(abstain, "reason", "?");
+	const double is = io_json_find_num(abstain, "is", (double)NAN);
+	const double limit = io_json_find_num(abstain, "limit", (double)NAN);
+
+	if (abstain == NULL) {
+		return;
+	}
+	put_colour(f, colour, YELLOW);
+	(void)fputs("  ? abstains: ", f);
+	if (strcmp(reason, "set") != 0) {
+		put_text(f, reason);
+		fprintf(f, " %.4g, limit %.4g\n", is, limit);
+	} else if (is > limit) {
+		fprintf(f, "%.0f labels in the set, limit %.0f\n", is, limit);
+	} else {
+		(void)fputs("the set does not hold the label\n", f);
+	}
+	put_colour(f, colour, PLAIN);
 }
 
 static void put_numbers(FILE *f, const struct json_t *v)
@@ -203,12 +296,14 @@ static void print_result(FILE *f, const struct json_t *data, bool colour)
 	(void)fputs("\n", f);
 	print_verdict(f, data, colour);
 	print_labels(f, data);
-	print_parts(f, io_json_find(data, "parts"));
+	print_set(f, data);
+	print_parts(f, data);
 	if (conflict >= CONFLICT) {
 		put_colour(f, colour, YELLOW);
 		fprintf(f, "  ! the parts disagree (conflict %.2f): look at this case\n", conflict);
 		put_colour(f, colour, PLAIN);
 	}
+	print_abstention(f, io_json_find(data, "abstain"), colour);
 	print_alignments(f, io_json_find(data, "alignments"));
 }
 

@@ -36,7 +36,7 @@ Test(assay_print, a_result_says_label_weights_conflict_and_places)
 
 	same(text, "c1  s 7\n"
 		   "  bad  90.0 %   (good 0.100, bad 0.900; threshold 0.400)\n"
-		   "  scan        █████···············  25 %  alone: good 60.0 %\n"
+		   "  scan        ███·······  25 %  alone: good 60.0 %\n"
 		   "  note        missing\n"
 		   "  ! the parts disagree (conflict 0.31): look at this case\n"
 		   "  together    note \"irregular\" ~ scan page 2 at x 8, y 9, 32 x 33 pixels "
@@ -76,7 +76,7 @@ Test(assay_print, several_labels_and_values)
 		       "\"parts\":{\"scan\":{\"present\":true,\"weight\":1,\"value\":12}}}}",
 		       true);
 	same(text, "\033[1mc\033[0m\n  \033[1m12.5\033[0m\n"
-		   "  scan        ████████████████████ 100 %  alone: 12\n");
+		   "  scan        ██████████ 100 %  alone: 12\n");
 	free(text);
 }
 
@@ -85,5 +85,48 @@ Test(assay_print, what_is_not_known_is_said)
 	char *text = printed("{\"subject\":\"c\",\"data\":{\"kind\":\"other\"}}", false);
 
 	same(text, "c  a judgment of a kind that is not known here\n");
+	free(text);
+}
+
+Test(assay_print, sets_contributions_and_abstention_are_shown)
+{
+	char *text =
+	    printed("{\"subject\":\"c\",\"data\":{\"kind\":\"result\",\"label\":\"a\","
+		    "\"probability\":0.6,\"labels\":{\"a\":0.6,\"b\":0.4},\"set\":[\"a\",\"b\"],"
+		    "\"coverage\":0.9,\"parts\":{\"scan\":{\"present\":true,\"weight\":0.5},"
+		    "\"note\":{\"present\":true,\"weight\":0.5}},"
+		    "\"contributions\":{\"scan\":2,\"note\":-0.8},\"base\":0.1,"
+		    "\"abstain\":{\"reason\":\"set\",\"is\":2,\"limit\":1}}}",
+		    false);
+
+	same(text, "c\n"
+		   "  a  60.0 %   (a 0.600, b 0.400)\n"
+		   "  90 %        a or b\n"
+		   "  scan        █████·····  50 %  ·····│█████  +2.00\n"
+		   "  note        █████·····  50 %  ···██│·····  -0.80\n"
+		   "  ? abstains: 2 labels in the set, limit 1\n");
+	free(text);
+}
+
+Test(assay_print, an_interval_and_an_empty_set_are_said)
+{
+	char *text = printed("{\"subject\":\"c\",\"data\":{\"kind\":\"result\",\"value\":12.5,"
+			     "\"interval\":[10,15],\"coverage\":0.95,\"abstain\":{\"reason\":"
+			     "\"interval\",\"is\":5,\"limit\":4}}}",
+			     false);
+
+	same(text, "c\n  12.5\n  95 %        10 to 15\n  ? abstains: interval 5, limit 4\n");
+	free(text);
+	text = printed("{\"subject\":\"c\",\"data\":{\"kind\":\"result\",\"value\":12.5,"
+		       "\"interval\":[null,null],\"coverage\":0.9}}",
+		       false);
+	same(text, "c\n  12.5\n  90 %        any value: too few cases to tell\n");
+	free(text);
+	text = printed("{\"subject\":\"c\",\"data\":{\"kind\":\"result\",\"label\":\"a\","
+		       "\"probability\":0.6,\"set\":[],\"coverage\":0.9,\"abstain\":"
+		       "{\"reason\":\"set\",\"is\":0,\"limit\":1}}}",
+		       false);
+	same(text, "c\n  a  60.0 %\n  90 %        no label fits\n"
+		   "  ? abstains: the set does not hold the label\n");
 	free(text);
 }
