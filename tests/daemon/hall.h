@@ -27,6 +27,7 @@ static inline const char *hall_model_of(const char *name, uint64_t seed, const c
 			     .target = (char *)"label",
 			     .label = labels,
 			     .labels = 2,
+			     .coverage = 0.9,
 			     .parts = 2 };
 	struct nn_params ps = { 0 };
 	const struct nn_params *const sets[] = { &ps };
