@@ -4,6 +4,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/clock.h"
+#include "core/base/signals.h"
 #include "core/io/file.h"
 
 #include <errno.h>
@@ -98,26 +99,16 @@ out:
 	return rc;
 }
 
-/* Threads that a library made before main (OpenBLAS does) block nothing: a signal that one of them
- * is given goes on to the first thread, which has the process's number and reads it. */
-static void pass_on(int sig)
-{
-	(void)tgkill(getpid(), getpid(), sig);
-}
-
 /* Signals are blocked and read in the loop. */
 static int watch_signals(struct dm_daemon *d, struct as_err *e)
 {
-	const struct sigaction pass = { .sa_handler = pass_on };
 	const int caught[] = { SIGTERM, SIGINT, SIGHUP };
 	sigset_t set;
 
-	(void)sigemptyset(&set);
-	for (size_t i = 0; i < sizeof caught / sizeof *caught; i++) {
-		(void)sigaddset(&set, caught[i]);
-		(void)sigaction(caught[i], &pass, NULL);
+	if (as_signals_hold(caught, sizeof caught / sizeof *caught, &set, e) != AS_OK) {
+		return e->code;
 	}
-	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
 		return as_fail(e, AS_EIO, "signals: %s", strerror(errno));
 	}
 	d->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -198,6 +189,7 @@ int dm_start(struct dm_daemon *d, struct as_err *e)
 	d->lock = d->signals = d->deaths = -1;
 	d->started = d->ticked = as_mono_ns();
 	d->steady = as_wall_ns() - d->started;
+	d->started_wall = as_wall_ns();
 	TRY(make_folders(d, e));
 	TRY(watch_signals(d, e));
 	TRY(bus_open(&d->bus, e));

@@ -41,7 +41,10 @@ struct dm_stream {
 	char name[IO_NAME_SIZE];
 	struct dm_model *model; /* current; NULL where it is no longer served */
 	uint64_t deadline_ms;
+	struct st_keep keep;
+	bool retaining;            /* the journal has been asked to let go of some */
 	bool open;                 /* its numbers are known: cases may come */
+	uint64_t first;            /* number of the first judgment that is kept */
 	uint64_t last;             /* number of the last judgment that is in the journal */
 	uint64_t given;            /* number given last, perhaps still on its way there */
 	char prev[IO_DIGEST_SIZE]; /* of the body with number `given` */
@@ -165,6 +168,7 @@ struct dm_daemon {
 	int64_t steady;          /* steady time is monotonic time + this: the wall's at the start */
 	size_t judging;          /* cases between the join and the feed */
 	int64_t started, ticked; /* monotonic ns */
+	int64_t started_wall;    /* ns since the epoch */
 	int64_t stop_at;         /* draining until then at most; 0: not draining */
 	bool stop;
 	struct dm_counters count;
@@ -202,13 +206,26 @@ void dm_stream_found(struct dm_daemon *d, struct dm_stream *s, const struct dm_f
 void dm_front_take(struct dm_daemon *d, struct bus_msg *m);
 void dm_control_take(struct dm_daemon *d, struct bus_msg *m);
 void dm_front_found(struct dm_daemon *d, struct dm_op *op);
-void dm_front_replayed(struct dm_daemon *d, struct dm_op *op);
+/* The stream that a request names, or NULL after an ERROR. */
+struct dm_stream *dm_front_stream(struct dm_daemon *d, const struct bus_bytes *peer,
+				  const struct bus_call *c);
 /* Says something to a peer of front or control; one that is gone or full misses it: false. */
 bool dm_say(struct dm_daemon *d, struct bus_socket *s, const struct bus_bytes *peer,
 	    const char *verb, const struct as_buf *json);
 /* ERROR with the member or frame at fault. */
 void dm_say_error(struct dm_daemon *d, struct bus_socket *s, const struct bus_bytes *peer,
 		  const char *field, const char *message);
+
+/* replay.c: what subscribers ask. The take functions have taken peer where they return true. */
+bool dm_replay_take(struct dm_daemon *d, struct bus_bytes *peer, const struct bus_call *c);
+void dm_replayed(struct dm_daemon *d, struct dm_op *op);
+bool dm_cursor_is(const char *verb);
+bool dm_cursor_take(struct dm_daemon *d, struct bus_bytes *peer, const struct bus_call *c);
+void dm_cursor_moved(struct dm_daemon *d, struct dm_op *op);
+
+/* retain.c: lets go of judgments that are old enough, a few at a time. */
+void dm_retain(struct dm_daemon *d);
+void dm_retained(struct dm_daemon *d, struct dm_op *op);
 
 /* status.c */
 void dm_status_write(const struct dm_daemon *d, struct as_buf *out);

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CREDIT_MAX = 1000 };
-
 bool dm_say(struct dm_daemon *d, struct bus_socket *s, const struct bus_bytes *peer,
 	    const char *verb, const struct as_buf *json)
 {
@@ -37,9 +35,8 @@ void dm_say_error(struct dm_daemon *d, struct bus_socket *s, const struct bus_by
 	as_buf_free(&b);
 }
 
-/* The stream that a request names, or NULL after an ERROR. */
-static struct dm_stream *named(struct dm_daemon *d, const struct bus_bytes *peer,
-			       const struct bus_call *c)
+struct dm_stream *dm_front_stream(struct dm_daemon *d, const struct bus_bytes *peer,
+				  const struct bus_call *c)
 {
 	struct dm_stream *s = dm_stream_find(d, io_json_find_str(c->doc, "stream", ""));
 
@@ -52,7 +49,7 @@ static struct dm_stream *named(struct dm_daemon *d, const struct bus_bytes *peer
 
 static void say_task(struct dm_daemon *d, const struct bus_bytes *peer, const struct bus_call *c)
 {
-	const struct dm_stream *s = named(d, peer, c);
+	const struct dm_stream *s = dm_front_stream(d, peer, c);
 	struct as_buf b = { 0 };
 	struct io_jw w = { .b = &b };
 
@@ -118,7 +115,7 @@ static void say_pending(struct dm_daemon *d, const struct bus_bytes *peer, const
  */
 static bool take_get(struct dm_daemon *d, struct bus_bytes *peer, const struct bus_call *c)
 {
-	const struct dm_stream *s = named(d, peer, c);
+	const struct dm_stream *s = dm_front_stream(d, peer, c);
 	const char *id = io_json_find_str(c->doc, "case", "");
 	const struct fu_case *k;
 	struct dm_op *op;
@@ -163,58 +160,6 @@ void dm_front_found(struct dm_daemon *d, struct dm_op *op)
 				       : "no case of that name");
 	io_jw_end_obj(&w);
 	dm_say(d, d->front, op->peer, "UNKNOWN", &b);
-	as_buf_free(&b);
-}
-
-static bool take_replay(struct dm_daemon *d, struct bus_bytes *peer, const struct bus_call *c)
-{
-	const struct dm_stream *s = named(d, peer, c);
-	const uint64_t credit = io_json_find_u64(c->doc, "credit", CREDIT_MAX);
-	struct dm_op *op;
-	uint64_t after;
-	struct as_err e;
-
-	if (s == NULL) {
-		return false;
-	}
-	if (io_json_get_u64(c->doc, "after", &after, &e) != AS_OK || after > INT64_MAX) {
-		dm_say_error(d, d->front, peer, "after", "want the number of a judgment, or 0");
-		return false;
-	}
-	if (credit < 1 || credit > CREDIT_MAX) {
-		dm_say_error(d, d->front, peer, "credit", "want 1 to 1000");
-		return false;
-	}
-	op = dm_op_make(DM_OP_REPLAY, s->name, "");
-	op->peer = peer;
-	op->seq = after;
-	op->credit = (size_t)credit;
-	dm_journal_give(&d->journal, op);
-	return true;
-}
-
-void dm_front_replayed(struct dm_daemon *d, struct dm_op *op)
-{
-	struct as_buf b = { 0 };
-	struct io_jw w = { .b = &b };
-	size_t start = 0;
-
-	for (size_t i = 0; i < op->ends; i++) {
-		const struct as_buf body = { .data = op->body.data + start,
-					     .len = op->end[i] - start };
-
-		if (!dm_say(d, d->front, op->peer, "JUDGMENT", &body)) {
-			op->sent = op->seq + i; /* what comes later would leave a hole */
-			break;
-		}
-		start = op->end[i];
-	}
-	io_jw_obj(&w, NULL);
-	io_jw_str(&w, "stream", op->stream);
-	io_jw_u64(&w, "after", op->sent);
-	io_jw_u64(&w, "last", op->last);
-	io_jw_end_obj(&w);
-	dm_say(d, d->front, op->peer, "END", &b);
 	as_buf_free(&b);
 }
 
@@ -267,7 +212,9 @@ void dm_front_take(struct dm_daemon *d, struct bus_msg *m)
 	} else if (strcmp(c.verb, "GET") == 0) {
 		taken = take_get(d, peer, &c);
 	} else if (strcmp(c.verb, "REPLAY") == 0) {
-		taken = take_replay(d, peer, &c);
+		taken = dm_replay_take(d, peer, &c);
+	} else if (dm_cursor_is(c.verb)) {
+		taken = dm_cursor_take(d, peer, &c);
 	} else if (strcmp(c.verb, "TASK") == 0) {
 		say_task(d, peer, &c);
 	} else if (strcmp(c.verb, "HELLO") == 0 || strcmp(c.verb, "STATUS") == 0) {
@@ -275,7 +222,8 @@ void dm_front_take(struct dm_daemon *d, struct bus_msg *m)
 	} else {
 		d->count.malformed++;
 		dm_say_error(d, d->front, peer, "verb",
-			     "want HELLO, TASK, SUBMIT, GET, REPLAY or STATUS");
+			     "want HELLO, TASK, SUBMIT, GET, REPLAY, SUBSCRIBE, ACK, UNSUBSCRIBE "
+			     "or STATUS");
 	}
 	if (!taken) {
 		bus_bytes_free(peer);

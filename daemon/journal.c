@@ -104,9 +104,56 @@ static bool take_body(void *ctx, uint64_t seq, const void *body, size_t size)
 
 static int do_replay(struct st_store *s, struct dm_op *op, struct as_err *e)
 {
-	op->end = as_calloc(op->credit, sizeof *op->end);
+	uint64_t shared;
+	int rc;
+
 	op->sent = op->seq;
-	return st_replay(s, op->stream, op->seq, take_body, op, &op->last, e);
+	TRY(st_bounds(s, op->stream, &op->bounds, e));
+	op->last = op->bounds.last;
+	if (op->epoch != 0 && op->epoch != st_epoch(s)) {
+		op->replay = DM_REPLAY_RESYNC;
+		TRY(st_shared(s, op->stream, op->epoch, &shared, e));
+		op->sent = shared < op->seq ? shared : op->seq;
+	} else if (op->seq + 1 < op->bounds.first) {
+		op->replay = DM_REPLAY_TRUNCATED;
+		op->sent = op->bounds.first - 1;
+	} else {
+		op->end = as_calloc(op->credit, sizeof *op->end);
+		TRY(st_replay(s, op->stream, op->seq, take_body, op, &op->last, e));
+	}
+out:
+	return rc;
+}
+
+static int do_ack(struct st_store *s, struct dm_op *op, struct as_err *e)
+{
+	if (op->seq > op->bounds.last) {
+		return AS_OK; /* the loop says so */
+	}
+	return st_ack(s, op->stream, op->kase, op->seq, &op->known, &op->cursor, e);
+}
+
+static int do_cursor(struct st_store *s, struct dm_op *op, struct as_err *e)
+{
+	int rc;
+
+	TRY(st_bounds(s, op->stream, &op->bounds, e));
+	if (op->kind == DM_OP_SUBSCRIBE) {
+		rc = st_subscribe(s, op->stream, op->kase, &op->known, &op->cursor, e);
+	} else if (op->kind == DM_OP_ACK) {
+		rc = do_ack(s, op, e);
+	} else {
+		rc = st_unsubscribe(s, op->stream, op->kase, &op->known, &op->cursor, e);
+	}
+out:
+	return rc;
+}
+
+static int do_retain(struct st_store *s, struct dm_op *op, struct as_err *e)
+{
+	const int rc = st_retain(s, op->stream, &op->keep, op->received, &op->gone, e);
+
+	return rc == AS_OK ? st_bounds(s, op->stream, &op->bounds, e) : rc;
 }
 
 static int do_load(struct st_store *s, struct dm_op *op, struct as_err *e)
@@ -155,9 +202,13 @@ int dm_op_found(void *ctx, const struct st_case *c, const struct st_page *p, str
 
 static int do_open(struct st_store *s, struct dm_op *op, struct as_err *e)
 {
-	const int rc = st_last(s, op->stream, &op->last, op->sha256, e);
+	int rc;
 
-	return rc == AS_OK ? st_unjudged(s, dm_op_found, op, e) : rc;
+	TRY(st_last(s, op->stream, &op->last, op->sha256, e));
+	TRY(st_bounds(s, op->stream, &op->bounds, e));
+	TRY(st_unjudged(s, dm_op_found, op, e));
+out:
+	return rc;
 }
 
 static int do_attempt(struct st_store *s, const struct dm_op *op, struct as_err *e)
@@ -191,6 +242,12 @@ static int run(struct st_store *s, struct dm_op *op, struct as_err *e)
 		return st_find(s, op->stream, op->kase, &op->state, &op->body, e);
 	case DM_OP_REPLAY:
 		return do_replay(s, op, e);
+	case DM_OP_SUBSCRIBE:
+	case DM_OP_ACK:
+	case DM_OP_UNSUBSCRIBE:
+		return do_cursor(s, op, e);
+	case DM_OP_RETAIN:
+		return do_retain(s, op, e);
 	case DM_OP_STOP:
 	case DM_OP_FAILED:
 		break;
@@ -240,7 +297,13 @@ static void *work(void *arg)
 	int rc = AS_OK;
 
 	while (!stop && rc == AS_OK) {
-		rc = bus_poll(&item, 1, -1, &e);
+		rc = bus_poll(&item, 1, 0, &e);
+		if (rc == AS_OK) {
+			rc = st_rest(j->store, !item.in, &e);
+		}
+		if (rc == AS_OK && !item.in) {
+			rc = bus_poll(&item, 1, -1, &e);
+		}
 		if (rc == AS_OK) {
 			rc = do_group(j, &stop, &e);
 		}

@@ -25,8 +25,19 @@ enum dm_op_kind {
 	DM_OP_LETTER,  /* a dead letter, or all of them */
 	DM_OP_FIND,
 	DM_OP_REPLAY,
+	DM_OP_SUBSCRIBE, /* kase: the subscriber's name */
+	DM_OP_ACK,       /* up to seq */
+	DM_OP_UNSUBSCRIBE,
+	DM_OP_RETAIN, /* lets go of a few judgments */
 	DM_OP_STOP,
 	DM_OP_FAILED, /* from the journal: nothing more can be written */
+};
+
+/* What became of a REPLAY. */
+enum dm_replay {
+	DM_REPLAY_SENT,
+	DM_REPLAY_TRUNCATED, /* what follows `after` is kept no more */
+	DM_REPLAY_RESYNC,    /* a restore changed what the peer has: it goes on after `sent` */
 };
 
 /* A page as it is named in a submission or found in the journal. */
@@ -82,9 +93,16 @@ struct dm_op {
 	char sha256[IO_DIGEST_SIZE];
 	size_t *end; /* REPLAY: where each body ends; [ends] */
 	size_t ends;
-	uint64_t last, sent;    /* OPEN, REPLAY: the stream's last number; the last one in body */
-	enum st_state state;    /* FIND */
-	struct dm_found *found; /* OPEN */
+	uint64_t epoch;          /* REPLAY: what the peer knows; 0: not said */
+	struct st_bounds bounds; /* OPEN, REPLAY, SUBSCRIBE, ACK, RETAIN */
+	uint64_t last, sent;     /* OPEN, REPLAY: the stream's last number; the last one in body */
+	enum dm_replay replay;   /* REPLAY */
+	bool known;              /* SUBSCRIBE, ACK, UNSUBSCRIBE: there is such a name */
+	uint64_t cursor;         /* where it is */
+	struct st_keep keep;     /* RETAIN; received: now */
+	size_t gone;             /* how many it let go */
+	enum st_state state;     /* FIND */
+	struct dm_found *found;  /* OPEN */
 	size_t founds;
 	int rc; /* LOAD, LETTER, FAILED */
 	struct as_err e;

@@ -67,7 +67,15 @@ static void take_op(struct dm_daemon *d, struct dm_op *op)
 		dm_front_found(d, op);
 		break;
 	case DM_OP_REPLAY:
-		dm_front_replayed(d, op);
+		dm_replayed(d, op);
+		break;
+	case DM_OP_SUBSCRIBE:
+	case DM_OP_ACK:
+	case DM_OP_UNSUBSCRIBE:
+		dm_cursor_moved(d, op);
+		break;
+	case DM_OP_RETAIN:
+		dm_retained(d, op);
 		break;
 	case DM_OP_OVER:
 	case DM_OP_STOP:
@@ -154,6 +162,7 @@ static void keep_time(struct dm_daemon *d)
 		d->ticked = now;
 		dm_workers_check(d, now);
 		dm_tick(d);
+		dm_retain(d);
 	}
 	if (d->stop_at != 0 && (now >= d->stop_at || is_idle(d))) {
 		d->stop = true;

@@ -55,6 +55,7 @@ static void write_streams(const struct dm_daemon *d, struct io_jw *w)
 		}
 		io_jw_obj(w, NULL);
 		io_jw_str(w, "name", s->name);
+		io_jw_u64(w, "first", s->first);
 		io_jw_u64(w, "last", s->last);
 		io_jw_u64(w, "open", s->cases);
 		io_jw_bool(w, "ready", s->open && is_served(d, s->model));

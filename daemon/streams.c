@@ -52,6 +52,10 @@ static void serve(struct dm_daemon *d, const struct io_config_stream *c, struct 
 	dm_model_leave(d, s->model);
 	s->model = m;
 	s->deadline_ms = c->deadline_ms;
+	s->keep = (struct st_keep){ .days = c->retain_days,
+				    .bytes = c->retain_bytes,
+				    .subscriber_days = c->subscriber_days,
+				    .subscriber_bytes = c->subscriber_bytes };
 	if (!known) {
 		dm_journal_give(&d->journal, dm_op_make(DM_OP_OPEN, s->name, ""));
 	}
@@ -121,6 +125,7 @@ void dm_stream_opened(struct dm_daemon *d, struct dm_op *op)
 		return;
 	}
 	s->open = true;
+	s->first = op->bounds.first;
 	s->last = op->last;
 	s->given = op->last;
 	memcpy(s->prev, op->sha256, sizeof s->prev);

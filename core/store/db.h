@@ -32,6 +32,7 @@ struct st_store {
 	sqlite3_stmt *stmt[ST_SQLS];
 	char journal[ST_JOURNAL_SIZE];
 	uint64_t epoch;
+	int wal;               /* pages in the WAL that are not in the database yet */
 	char *spool;           /* folder */
 	struct st_spooled *in; /* of the group in hand */
 	size_t ins, in_cap;

@@ -9,7 +9,12 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { STATE_MODE = 0700, RANDOM_BYTES = (ST_JOURNAL_SIZE - 1) / 2 };
+enum {
+	STATE_MODE = 0700,
+	RANDOM_BYTES = (ST_JOURNAL_SIZE - 1) / 2,
+	WAL_IDLE = 256, /* pages in the WAL from which on they are copied when there is time */
+	WAL_MAX = 4096, /* and when there is none */
+};
 
 static const char *const sql_text[] = {
 #define SQL(name, text) text,
@@ -24,7 +29,10 @@ static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
 			       "PRAGMA trusted_schema = OFF;"
 			       "PRAGMA foreign_keys = OFF;"
 			       "PRAGMA mmap_size = 0;"
+			       "PRAGMA secure_delete = ON;" /* what is let go of is overwritten */
 			       "PRAGMA journal_mode = WAL;"
+			       "PRAGMA wal_autocheckpoint = 0;"
+			       "PRAGMA journal_size_limit = 67108864;"
 			       "PRAGMA synchronous = FULL;";
 
 int st_fail(struct st_store *s, const char *what, struct as_err *e)
@@ -98,6 +106,14 @@ static int make_journal(struct st_store *s, struct as_err *e)
 	return st_text(s, sql, e);
 }
 
+/* Version v + 1 of v; a journal is given its name in the first step. */
+static int make_step(struct st_store *s, int v, struct as_err *e)
+{
+	const int rc = st_text(s, st_schema[v], e);
+
+	return rc == AS_OK && v == 0 ? make_journal(s, e) : rc;
+}
+
 /* Brings the tables up to date, in one transaction: a start that is killed on the way leaves them
  * as they were. */
 static int make_schema(struct st_store *s, int version, struct as_err *e)
@@ -107,10 +123,7 @@ static int make_schema(struct st_store *s, int version, struct as_err *e)
 
 	TRY(st_text(s, "BEGIN IMMEDIATE", e));
 	for (int v = version; v < ST_VERSION; v++) {
-		TRY(st_text(s, st_schema[v], e));
-		if (v == 0) {
-			TRY(make_journal(s, e));
-		}
+		TRY(make_step(s, v, e));
 	}
 	(void)snprintf(sql, sizeof sql, "PRAGMA user_version = %d", (int)ST_VERSION);
 	TRY(st_text(s, sql, e));
@@ -147,6 +160,17 @@ static int prepare(struct st_store *s, struct as_err *e)
 	return AS_OK;
 }
 
+/* How far the WAL has grown: told after each commit. */
+static int note_wal(void *ctx, sqlite3 *db, const char *name, int pages)
+{
+	struct st_store *s = ctx;
+
+	(void)db;
+	(void)name;
+	s->wal = pages;
+	return SQLITE_OK;
+}
+
 static int open_db(struct st_store *s, const char *state, const char *path, struct as_err *e)
 {
 	int version = 0;
@@ -176,6 +200,7 @@ static int open_db(struct st_store *s, const char *state, const char *path, stru
 	if (version < ST_VERSION) {
 		TRY(make_schema(s, version, e));
 	}
+	(void)sqlite3_wal_hook(s->db, note_wal, s);
 	TRY(read_journal(s, e));
 	TRY(prepare(s, e));
 out:
@@ -232,6 +257,22 @@ uint64_t st_epoch(const struct st_store *s)
 int st_begin(struct st_store *s, struct as_err *e)
 {
 	return st_run(s, st_use(s, ST_SQL_BEGIN, NULL), e);
+}
+
+int st_rest(struct st_store *s, bool idle, struct as_err *e)
+{
+	int frames;
+	int copied;
+
+	if (s->wal <= (idle ? WAL_IDLE : WAL_MAX)) {
+		return AS_OK;
+	}
+	if (sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &copied) !=
+	    SQLITE_OK) {
+		return st_fail(s, "checkpoint", e);
+	}
+	s->wal = frames - copied;
+	return AS_OK;
 }
 
 int st_commit(struct st_store *s, struct as_err *e)

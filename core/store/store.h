@@ -23,6 +23,8 @@ enum {
 	ST_GROUP_MAX = 256,       /* operations of one commit */
 	ST_PAGES_MAX = 128,       /* of one submission */
 	ST_JOURNAL_SIZE = 33,     /* 32 hexadecimal digits and a NUL */
+	ST_SUBSCRIBERS_MAX = 256, /* names of one stream */
+	ST_RETAIN_MAX = 64,       /* judgments that one st_retain lets go */
 };
 
 struct st_store;
@@ -37,6 +39,9 @@ uint64_t st_epoch(const struct st_store *s);
 
 int st_begin(struct st_store *s, struct as_err *e) AS_CHECKED;
 int st_commit(struct st_store *s, struct as_err *e) AS_CHECKED;
+/* Between groups: copies what the WAL holds into the database where it has become long; idle:
+ * nobody waits, so sooner. */
+int st_rest(struct st_store *s, bool idle, struct as_err *e) AS_CHECKED;
 
 /* Whether an attempt at a page is under way: what a process that ends leaves behind. */
 enum st_out {
@@ -123,6 +128,41 @@ enum st_state { ST_UNKNOWN, ST_OPEN, ST_JUDGED };
 /* What is known of a case; appends the body to out where it is judged. */
 int st_find(struct st_store *s, const char *stream, const char *kase, enum st_state *state,
 	    struct as_buf *out, struct as_err *e) AS_CHECKED;
+
+/* What is kept of a stream: numbers first to last (first = last + 1: none). */
+struct st_bounds {
+	uint64_t first, last;
+	uint64_t bytes; /* of the bodies */
+};
+int st_bounds(struct st_store *s, const char *stream, struct st_bounds *out,
+	      struct as_err *e) AS_CHECKED;
+
+/* A named subscriber's cursor: the number up to which it has handled all. st_subscribe makes it, at
+ * the beginning of what is kept; *known is false where the stream has ST_SUBSCRIBERS_MAX already.
+ * st_ack never moves it back. *seq is where it is after (st_unsubscribe: was). */
+int st_subscribe(struct st_store *s, const char *stream, const char *name, bool *known,
+		 uint64_t *seq, struct as_err *e) AS_CHECKED;
+int st_ack(struct st_store *s, const char *stream, const char *name, uint64_t to, bool *known,
+	   uint64_t *seq, struct as_err *e) AS_CHECKED;
+int st_unsubscribe(struct st_store *s, const char *stream, const char *name, bool *known,
+		   uint64_t *seq, struct as_err *e) AS_CHECKED;
+
+/* Up to which number the stream is still what it was in that epoch: 0 for an epoch that is none of
+ * this journal's. */
+int st_shared(struct st_store *s, const char *stream, uint64_t epoch, uint64_t *seq,
+	      struct as_err *e) AS_CHECKED;
+
+/* How long judgments are kept; 0: no limit. A judgment goes when it is over days or bytes and each
+ * named subscriber has it, or when it is over the subscribers' own limits too. */
+struct st_keep {
+	uint32_t days;
+	uint64_t bytes; /* of the stream's bodies */
+	uint32_t subscriber_days;
+	uint64_t subscriber_bytes;
+};
+/* Lets go of at most ST_RETAIN_MAX; *gone is how many. now: ns since the epoch. */
+int st_retain(struct st_store *s, const char *stream, const struct st_keep *keep, int64_t now,
+	      size_t *gone, struct as_err *e) AS_CHECKED;
 
 /* Judgments after a number, in order: each is given to fn, until it returns false or there is no
  * more. *last is the stream's last number. */

@@ -2,7 +2,7 @@
 // node subscriber.js STREAM [AFTER] [FRONT]: prints each judgment with a number above AFTER once.
 const zmq = require("zeromq");
 const [stream, after, address] = process.argv.slice(2);
-let last = Number(after || 0); // the highest number printed
+let last = Number(after || 0), epoch = 0; // the highest number printed, and its epoch
 const front = new zmq.Dealer({ receiveTimeout: 5000 }); // ms
 front.connect(address || `ipc://${process.env.ASSAY_RUNTIME}/front`);
 const send = (verb, body) => front.send(["assay1", verb, JSON.stringify(body)]);
@@ -14,14 +14,12 @@ function show(body, data) {
 }
 
 async function replay() {
-  for (let end = last + 1; last < end; ) {
-    await send("REPLAY", { stream, after: last, credit: 100 });
-    for (let verb = "JUDGMENT", body; verb === "JUDGMENT"; ) {
-      [, verb, body] = (await front.receive()).map(String);
-      if (verb === "JUDGMENT") show(body, JSON.parse(body).data);
-      else if (verb === "END") end = JSON.parse(body).last;
-      else throw new Error(`${verb}: ${body}`);
-    }
+  for (let verb = "", end = 1, body; verb !== "END" || last < end; ) {
+    await send("REPLAY", { stream, after: last, credit: 100, epoch });
+    while (([, verb, body] = (await front.receive()).map(String))[1] === "JUDGMENT")
+      show(body, JSON.parse(body).data);
+    if (!["END", "TRUNCATED", "RESYNC"].includes(verb)) throw new Error(`${verb}: ${body}`);
+    ({ after: last, epoch, last: end } = JSON.parse(body)); // each of them says where to go on
   }
 }
 
@@ -32,8 +30,9 @@ async function replay() {
   feed.connect(JSON.parse((await front.receive())[2]).feed);
   await replay();
   for await (const [, body] of feed) {
-    const { data } = JSON.parse(body); // of a judgment: seq; of a tick: last
-    if (data.seq === last + 1) show(body, data);
-    else if ((data.seq ?? data.last) > last) await replay().catch(() => {}); // or at the next tick
+    const { id, data } = JSON.parse(body); // of a judgment: seq; of a tick: last
+    const same = parseInt(id) === epoch; // else the journal was restored
+    if (same && data.seq === last + 1) show(body, data);
+    else if (!same || (data.seq ?? data.last) > last) await replay().catch(() => {});
   }
 })();

@@ -3,11 +3,11 @@
 """subscriber.py STREAM [AFTER] [FRONT]: prints each judgment with a number above AFTER (0) once."""
 import json, os, sys, zmq
 stream, after, address = (sys.argv[1:] + ["", ""])[:3]
-last = int(after or 0)  # the highest number printed
+last, epoch = int(after or 0), 0  # the highest number printed, and the epoch that it is of
 front, feed = (zmq.Context.instance().socket(kind) for kind in (zmq.DEALER, zmq.SUB))
 front.connect(address or f"ipc://{os.environ['ASSAY_RUNTIME']}/front")
 
-def send(verb, body):
+def send(verb, **body):
     front.send_multipart([b"assay1", verb, json.dumps(body).encode()])
 
 def show(body, data):
@@ -16,24 +16,24 @@ def show(body, data):
         print(body.decode(), flush=True)
         last += 1
 
-def replay():
-    send(b"REPLAY", {"stream": stream, "after": last, "credit": 100})
-    while front.poll(5000):  # no answer in 5 s: the daemon went away, ask again at the next tick
-        _, verb, body = front.recv_multipart()[:3]
-        if verb == b"JUDGMENT":
-            show(body, json.loads(body)["data"])
-        elif verb == b"END" and last < json.loads(body)["last"]:
-            send(b"REPLAY", {"stream": stream, "after": last, "credit": 100})
-        else:
-            return verb == b"END" or sys.exit(f"{verb.decode()}: {body.decode()}")
+def replay(end=sys.maxsize):
+    global last, epoch
+    while last < end:
+        send(b"REPLAY", stream=stream, after=last, credit=100, epoch=epoch)
+        while (verb := front.poll(5000) and (answer := front.recv_multipart())[1]) == b"JUDGMENT":
+            show(answer[2], json.loads(answer[2])["data"])
+        if not verb: return  # the daemon went away: ask again at the next tick
+        if verb not in (b"END", b"TRUNCATED", b"RESYNC"):  # each says where to go on
+            sys.exit(f"{verb.decode()}: {answer[2].decode()}")
+        last, epoch, end = (json.loads(answer[2])[key] for key in ("after", "epoch", "last"))
 
-send(b"HELLO", {})
+send(b"HELLO")
 feed.subscribe(stream + "/")  # before the replay, so that nothing falls between the two
 feed.connect(json.loads(front.recv_multipart()[2])["feed"])
 replay()
 while True:
-    data = json.loads(body := feed.recv_multipart()[1])["data"]  # of a tick: last, not seq
-    if data.get("seq", 0) == last + 1:
+    data = (event := json.loads(body := feed.recv_multipart()[1]))["data"]  # a tick: last, no seq
+    if (same := int(event["id"].split("-")[0]) == epoch) and data.get("seq") == last + 1:
         show(body, data)
-    elif data.get("seq", data.get("last", 0)) > last:  # a gap, or a tick that counts further
+    elif not same or data.get("seq", data.get("last", 0)) > last:  # a restore, or a gap
         replay()

@@ -3,6 +3,7 @@
 #include "tests/e2e/world.h"
 #include "tests/support/check.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 TestSuite(e2e_watch, .timeout = 300);
@@ -178,4 +179,71 @@ Test(e2e_watch, people_read_it_too)
 	cr_assert(eq(ptr, strchr(p.out.data, '{'), NULL), "%s", p.out.data);
 	proc_free(&p);
 	world_stop(&w);
+}
+
+/* The next number, and then the watcher is told to stop, whatever it is doing. */
+static void watch_named(int first, int last)
+{
+	struct proc p;
+
+	proc_start(&p,
+		   (const char *const[]){ "assay", "watch", "--stream", "breast", "--name", "lab",
+					  "--json", NULL },
+		   NULL);
+	expect(&p, first, last);
+	proc_signal(&p, SIGTERM);
+	cr_assert(eq(int, proc_wait(&p, PROC_MS), 0), "%s", p.err.data ? p.err.data : "");
+	cr_assert(eq(ptr, (void *)(uintptr_t)proc_line(&p, PROC_MS), NULL));
+	proc_free(&p);
+}
+
+Test(e2e_watch, named_watcher_stopped_and_started_again_prints_each_number_once)
+{
+	struct world w;
+
+	world_start_plain(&w);
+	judge(&w, "breast", 1, 3);
+	watch_named(1, 3);
+	judge(&w, "breast", 4, 5);
+	watch_named(4, 5);
+	world_stop(&w);
+	world_start_plain(&w);
+	judge(&w, "breast", 6, 6);
+	watch_named(6, 6);
+	world_stop(&w);
+}
+
+Test(e2e_watch, watcher_behind_the_horizon_says_so_and_goes_on)
+{
+	struct world w;
+	struct proc p;
+
+	world_start(&w, world_settings("assayd.ini", world_format("[stream.breast]\nmodel = %s\n"
+								  "retain_bytes = 1\n",
+								  world_model())));
+	judge(&w, "breast", 1, 3);
+	do {
+		same(world_ask(&w, "STATUS", NULL), "STATUS");
+	} while (io_json_find_u64(io_json_at(io_json_find(w.answer.doc, "streams"), 0), "first",
+				  0) != 4);
+	start(&p, "0", "1");
+	cr_assert(proc_says(&p, "breast: numbers 1 to 3 are kept no more", PROC_MS));
+	judge(&w, "breast", 4, 4);
+	expect(&p, 4, 4);
+	cr_assert(eq(int, proc_wait(&p, PROC_MS), 0));
+	proc_free(&p);
+	world_stop(&w);
+}
+
+Test(e2e_watch, name_wants_a_stream_and_no_number)
+{
+	struct proc p;
+
+	cr_assert(eq(int, proc_run(&p, "assay", "watch", "--name", "lab"), 64));
+	cr_assert(ne(ptr, strstr(p.err.data, "--name lab: want"), NULL), "%s", p.err.data);
+	proc_free(&p);
+	cr_assert(eq(
+	    int, proc_run(&p, "assay", "watch", "--name", "lab", "--stream", "s", "--after", "3"),
+	    64));
+	proc_free(&p);
 }

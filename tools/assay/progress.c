@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/assay/progress.h"
+#include "core/base/signals.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -60,25 +61,12 @@ static bool on_stop(void *ctx)
 	return p->stopped;
 }
 
-/* Threads that a library made before main (OpenBLAS does) block nothing: a signal that one of them
- * gets is handed to the first thread, where it waits. */
-static void pass_on(int sig)
-{
-	(void)tgkill(getpid(), getpid(), sig);
-}
-
 int cmd_progress_init(struct cmd_progress *p, struct as_err *e)
 {
-	const struct sigaction pass = { .sa_handler = pass_on };
+	const int caught[] = { SIGINT, SIGTERM };
 
 	p->tty = isatty(STDERR_FILENO) == 1;
-	(void)sigemptyset(&p->signals);
-	(void)sigaddset(&p->signals, SIGINT);
-	(void)sigaddset(&p->signals, SIGTERM);
-	(void)sigaction(SIGINT, &pass, NULL);
-	(void)sigaction(SIGTERM, &pass, NULL);
-	errno = pthread_sigmask(SIG_BLOCK, &p->signals, NULL);
-	return errno == 0 ? AS_OK : as_fail(e, AS_EIO, "cannot block signals: %s", strerror(errno));
+	return as_signals_hold(caught, sizeof caught / sizeof *caught, &p->signals, e);
 }
 
 struct tr_watch cmd_watch_of(struct cmd_progress *p)

@@ -7,6 +7,7 @@
 #include "tests/support/check.h"
 #include "tests/support/tmpdir.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -66,6 +67,7 @@ static inline struct st_answer kit_submit(struct st_store *s, struct kit_sent k)
 	return a;
 }
 
+/* The judgment's time is its number in seconds. */
 static inline int kit_judge(struct st_store *s, const char *kase, uint64_t seq, const char *body,
 			    struct as_err *e)
 {
@@ -75,7 +77,8 @@ static inline int kit_judge(struct st_store *s, const char *kase, uint64_t seq, 
 				       .seq = seq,
 				       .body = body,
 				       .size = strlen(body),
-				       .sha256 = sha256 };
+				       .sha256 = sha256,
+				       .time = (int64_t)seq * 1000000000 };
 	int rc;
 
 	io_digest(body, strlen(body), sha256);
@@ -84,6 +87,42 @@ static inline int kit_judge(struct st_store *s, const char *kase, uint64_t seq, 
 	TRY(st_commit(s, e));
 out:
 	return rc;
+}
+
+/* Cases "c<n>" with part x = "1", and their judgments as the daemon would chain them, numbers first
+ * to last. */
+static inline void kit_fill(struct st_store *s, int first, int last)
+{
+	char prev[IO_DIGEST_SIZE];
+	struct as_err e = { 0 };
+	uint64_t seq;
+
+	for (int i = first; i <= last; i++) {
+		char id[16];
+		char body[256];
+
+		(void)snprintf(id, sizeof id, "c%d", i);
+		(void)kit_submit(s, (struct kit_sent){ .kase = id, .name = "x", .text = "1" });
+		ok(st_last(s, "s", &seq, prev, &e));
+		(void)snprintf(body, sizeof body,
+			       "{\"id\":\"1-%d\",\"source\":\"/assay/j/s\",\"subject\":\"%s\","
+			       "\"data\":{\"kind\":\"result\",\"stream\":\"s\",\"seq\":%d,"
+			       "\"prev\":\"%s\"}}",
+			       i, id, i, prev);
+		ok(kit_judge(s, id, (uint64_t)i, body, &e));
+	}
+}
+
+/* Runs SQL on the closed journal of kit_open and opens it again. */
+static inline void kit_sql(const char *sql, struct st_store **s)
+{
+	sqlite3 *db;
+
+	st_close(*s);
+	cr_assert(zero(int, sqlite3_open(tmpdir_path("state/journal.db"), &db)));
+	cr_assert(zero(int, sqlite3_exec(db, sql, NULL, NULL, NULL)), "%s", sqlite3_errmsg(db));
+	(void)sqlite3_close(db);
+	*s = kit_open();
 }
 
 #endif

@@ -2,6 +2,7 @@
 #include "tests/core/store/kit.h"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -101,5 +102,41 @@ Test(store_store, group_that_is_not_committed_leaves_nothing)
 	s = kit_open();
 	ok(st_find(s, "s", "a", &state, &body, &e));
 	cr_assert(eq(int, (int)state, ST_UNKNOWN));
+	st_close(s);
+}
+
+static long long wal_bytes(void)
+{
+	struct stat st;
+
+	cr_assert(zero(int, stat(tmpdir_path("state/journal.db-wal"), &st)));
+	return (long long)st.st_size;
+}
+
+Test(store_store, wal_is_copied_when_idle_or_long_and_begun_again)
+{
+	struct st_store *s = kit_open();
+	struct as_err e = { 0 };
+	long long high = 0;
+
+	for (int i = 0; i < 60; i++) { /* 60 times 400 KiB, each a page of a spooled size or less */
+		char id[16];
+		char text[ST_INLINE_MAX + 1];
+
+		memset(text, 'a', ST_INLINE_MAX);
+		text[ST_INLINE_MAX] = '\0';
+		for (int k = 0; k < 25; k++) {
+			(void)snprintf(id, sizeof id, "%d-%d", i, k);
+			(void)kit_submit(
+			    s, (struct kit_sent){ .kase = id, .name = "x", .text = text });
+			ok(st_rest(s, false, &e));
+		}
+		high = wal_bytes() > high ? wal_bytes() : high;
+	}
+	cr_assert(lt(i64, 8 << 20, high));  /* nobody was idle: it is left to grow */
+	cr_assert(lt(i64, high, 20 << 20)); /* and no further than 4,096 pages and a group */
+	ok(st_rest(s, true, &e));
+	(void)kit_submit(s, (struct kit_sent){ .kase = "next", .name = "x", .text = "1" });
+	cr_assert(le(i64, wal_bytes(), high)); /* begun again */
 	st_close(s);
 }

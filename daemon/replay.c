@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * replay.c - what subscribers ask: judgments by their numbers, and the cursors of those that have
+ * a name. */
+#include "core/base/buf.h"
+#include "daemon/daemon.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { CREDIT_MAX = 1000 };
+
+bool dm_replay_take(struct dm_daemon *d, struct bus_bytes *peer, const struct bus_call *c)
+{
+	const struct dm_stream *s = dm_front_stream(d, peer, c);
+	const uint64_t credit = io_json_find_u64(c->doc, "credit", CREDIT_MAX);
+	struct dm_op *op;
+	uint64_t after;
+	struct as_err e;
+
+	if (s == NULL) {
+		return false;
+	}
+	if (io_json_get_u64(c->doc, "after", &after, &e) != AS_OK || after > INT64_MAX) {
+		dm_say_error(d, d->front, peer, "after", "want the number of a judgment, or 0");
+		return false;
+	}
+	if (credit < 1 || credit > CREDIT_MAX) {
+		dm_say_error(d, d->front, peer, "credit", "want 1 to 1000");
+		return false;
+	}
+	op = dm_op_make(DM_OP_REPLAY, s->name, "");
+	op->peer = peer;
+	op->seq = after;
+	op->credit = (size_t)credit;
+	op->epoch = io_json_find_u64(c->doc, "epoch", 0);
+	dm_journal_give(&d->journal, op);
+	return true;
+}
+
+/* END, TRUNCATED or RESYNC: all say where to go on. */
+static void say_end(struct dm_daemon *d, const struct dm_op *op)
+{
+	const char *const verbs[] = { [DM_REPLAY_SENT] = "END",
+				      [DM_REPLAY_TRUNCATED] = "TRUNCATED",
+				      [DM_REPLAY_RESYNC] = "RESYNC" };
+	struct as_buf b = { 0 };
+	struct io_jw w = { .b = &b };
+
+	io_jw_obj(&w, NULL);
+	io_jw_str(&w, "stream", op->stream);
+	io_jw_u64(&w, "after", op->sent);
+	io_jw_u64(&w, "first", op->bounds.first);
+	io_jw_u64(&w, "last", op->last);
+	io_jw_u64(&w, "epoch", d->journal.epoch);
+	io_jw_end_obj(&w);
+	dm_say(d, d->front, op->peer, verbs[op->replay], &b);
+	as_buf_free(&b);
+}
+
+void dm_replayed(struct dm_daemon *d, struct dm_op *op)
+{
+	size_t start = 0;
+
+	for (size_t i = 0; i < op->ends; i++) {
+		const struct as_buf body = { .data = op->body.data + start,
+					     .len = op->end[i] - start };
+
+		if (!dm_say(d, d->front, op->peer, "JUDGMENT", &body)) {
+			op->sent = op->seq + i; /* what comes later would leave a hole */
+			break;
+		}
+		start = op->end[i];
+	}
+	say_end(d, op);
+}
+
+static const struct {
+	const char *verb;
+	enum dm_op_kind kind;
+} cursor_verbs[] = {
+	{ "SUBSCRIBE", DM_OP_SUBSCRIBE },
+	{ "ACK", DM_OP_ACK },
+	{ "UNSUBSCRIBE", DM_OP_UNSUBSCRIBE },
+};
+
+enum { CURSOR_VERBS = sizeof cursor_verbs / sizeof *cursor_verbs };
+
+static size_t verb_at(const char *verb)
+{
+	size_t i = 0;
+
+	while (i < CURSOR_VERBS && strcmp(cursor_verbs[i].verb, verb) != 0) {
+		i++;
+	}
+	return i;
+}
+
+bool dm_cursor_is(const char *verb)
+{
+	return verb_at(verb) < CURSOR_VERBS;
+}
+
+bool dm_cursor_take(struct dm_daemon *d, struct bus_bytes *peer, const struct bus_call *c)
+{
+	const struct dm_stream *s = dm_front_stream(d, peer, c);
+	const char *name = io_json_find_str(c->doc, "subscriber", "");
+	const enum dm_op_kind kind = cursor_verbs[verb_at(c->verb)].kind;
+	struct dm_op *op;
+	uint64_t seq = 0;
+	struct as_err e;
+
+	if (s == NULL) {
+		return false;
+	}
+	if (!io_name_ok(name)) {
+		dm_say_error(d, d->front, peer, "subscriber", "want 1 to 40 of [a-z0-9._-]");
+		return false;
+	}
+	if (kind == DM_OP_ACK && io_json_get_u64(c->doc, "seq", &seq, &e) != AS_OK) {
+		dm_say_error(d, d->front, peer, "seq", "want the number of a judgment, or 0");
+		return false;
+	}
+	op = dm_op_make(kind, s->name, name);
+	op->peer = peer;
+	op->seq = seq;
+	dm_journal_give(&d->journal, op);
+	return true;
+}
+
+/* Why there is no cursor, or NULL. */
+static const char *refusal(const struct dm_op *op)
+{
+	if (op->known) {
+		return NULL;
+	}
+	return op->kind == DM_OP_SUBSCRIBE ? "the stream has 256 subscribers: UNSUBSCRIBE one"
+					   : "no subscriber of that name: SUBSCRIBE first";
+}
+
+void dm_cursor_moved(struct dm_daemon *d, struct dm_op *op)
+{
+	struct as_buf b = { 0 };
+	struct io_jw w = { .b = &b };
+
+	if (op->kind == DM_OP_ACK && op->seq > op->bounds.last) {
+		dm_say_error(d, d->front, op->peer, "seq", "above the stream's last number");
+		return;
+	}
+	if (refusal(op) != NULL) {
+		dm_say_error(d, d->front, op->peer, "subscriber", refusal(op));
+		return;
+	}
+	io_jw_obj(&w, NULL);
+	io_jw_str(&w, "stream", op->stream);
+	io_jw_str(&w, "subscriber", op->kase);
+	io_jw_u64(&w, "seq", op->cursor);
+	io_jw_u64(&w, "first", op->bounds.first);
+	io_jw_u64(&w, "last", op->bounds.last);
+	io_jw_u64(&w, "epoch", d->journal.epoch);
+	io_jw_end_obj(&w);
+	dm_say(d, d->front, op->peer, "CURSOR", &b);
+	as_buf_free(&b);
+}
