@@ -10,10 +10,10 @@ out := build/$(notdir $(firstword $(CC)))-$(V)
 # ---- variants: one flag line each, nothing else differs ---------------------------------------
 opt_debug := -O1 -g3
 opt_release := -O3 -g
-opt_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
-opt_tsan := -O1 -g -fsanitize=thread
-opt_cov := -O0 -g --coverage
-opt_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+opt_asan := -DAS_INSTRUMENTED -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+opt_tsan := -DAS_INSTRUMENTED -O1 -g -fsanitize=thread
+opt_cov := -DAS_INSTRUMENTED -O0 -g --coverage
+opt_fuzz := -DAS_INSTRUMENTED -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 ifndef opt_$(V)
 $(error V=$(V): want debug, release, asan, tsan, cov or fuzz)
 endif
@@ -53,6 +53,7 @@ libs_core/io := -lcsv
 pkgs_core/bus := libzmq
 pkgs_core/store := sqlite3
 pkgs_encoders/image := vips
+pkgs_encoders/worker := libseccomp
 libs_plugins := -ldl
 
 # ---- flags ------------------------------------------------------------------------------------

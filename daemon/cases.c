@@ -109,7 +109,7 @@ void dm_case_add(struct dm_daemon *d, struct dm_case *c, const struct dm_page *p
 	}
 	dm_job_queue(d, j);
 	if (bytes == NULL && page->out == ST_ALONE) {
-		dm_job_strike(d, j, "the daemon ended");
+		dm_job_strike(d, j, DM_LIMIT_ATTEMPTS, "the daemon ended");
 	}
 }
 

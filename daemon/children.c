@@ -16,13 +16,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 enum {
 	BACKOFF_MIN_MS = 100,
 	BACKOFF_MAX_MS = 10000,
 	STOP_MS = 2000, /* for workers to end when asked to, before they are killed */
-	ARGV_MAX = 16 + 2 * IO_SETTINGS_MAX,
+	ARGV_MAX = 32 + 2 * IO_SETTINGS_MAX,
 };
 
 static void add(char **argv, size_t *n, const char *key, const char *value)
@@ -33,8 +31,16 @@ static void add(char **argv, size_t *n, const char *key, const char *value)
 	}
 }
 
-static char **make_argv(const struct dm_daemon *d, const struct io_config_encoder *c,
-			const char *plugin)
+static void add_number(char **argv, size_t *n, const char *key, uint64_t value)
+{
+	char text[24];
+
+	(void)snprintf(text, sizeof text, "%" PRIu64, value);
+	add(argv, n, key, text);
+}
+
+static char **make_argv(const struct dm_daemon *d, const struct io_config_daemon *s,
+			const struct io_config_encoder *c, const char *plugin)
 {
 	char **argv = as_calloc(ARGV_MAX, sizeof *argv);
 	const char *slash = strrchr(d->self, '/');
@@ -46,9 +52,14 @@ static char **make_argv(const struct dm_daemon *d, const struct io_config_encode
 	add(argv, &n, "--plugin", plugin);
 	add(argv, &n, "--work", d->work_ipc);
 	add(argv, &n, "--log-level", d->config.daemon.log_level);
+	add(argv, &n, "--features", d->features_ipc);
+	add(argv, &n, "--sandbox", s->sandbox);
+	add_number(argv, &n, "--memory", s->worker_memory);
+	add_number(argv, &n, "--cpu", s->job_cpu_s);
+	add_number(argv, &n, "--parent", (uint64_t)getpid());
 	as_buf_clear(&b);
-	as_buf_printf(&b, "%d", (int)getpid());
-	add(argv, &n, "--parent", b.data);
+	as_buf_printf(&b, "%s/models", d->config.daemon.state);
+	add(argv, &n, "--models", b.data);
 	for (size_t i = 0; i < c->settings; i++) {
 		as_buf_clear(&b);
 		as_buf_printf(&b, "%s=%s", c->setting[i].key, c->setting[i].value);
@@ -125,7 +136,7 @@ int dm_children_apply(struct dm_daemon *d, const struct io_config *c, struct as_
 		}
 	}
 	for (size_t i = 0; i < c->encoders && rc == AS_OK; i++) {
-		want(d, &c->encoder[i], make_argv(d, &c->encoder[i], plugin[i].data));
+		want(d, &c->encoder[i], make_argv(d, &c->daemon, &c->encoder[i], plugin[i].data));
 	}
 	for (struct dm_child *k = d->children; k != NULL && rc == AS_OK; k = k->next) {
 		k->retiring = k->retiring || !is_in(c, k->name);
@@ -160,9 +171,40 @@ static void back_off(struct dm_child *k)
 	k->start_at = as_mono_ns() + k->backoff_ms * INT64_C(1000000);
 }
 
-/* The daemon blocks the signals that it reads from a descriptor; its workers do not. */
-static int spawn(struct dm_child *k)
+#ifdef AS_INSTRUMENTED
+extern char **environ;
+#endif
+
+/* All that a worker gets to see of an environment. */
+struct environment {
+	char text[4][64];
+	char *v[5];
+};
+
+/* Nothing of the daemon's own reaches the libraries that read cases, but for the kernels of
+ * OpenBLAS, which decide the last bits of every sum. An instrumented build is told by its own where
+ * to report. */
+static char *const *make_environment(const struct dm_daemon *d, struct environment *out)
 {
+	const char *const text[] = { "PATH=/usr/bin:/bin", "LANG=C.UTF-8", "OPENBLAS_NUM_THREADS=1",
+				     d->kernels };
+
+	*out = (struct environment){ 0 };
+	for (size_t i = 0; i < sizeof text / sizeof *text && text[i][0] != '\0'; i++) {
+		(void)snprintf(out->text[i], sizeof out->text[i], "%s", text[i]);
+		out->v[i] = out->text[i];
+	}
+#ifdef AS_INSTRUMENTED
+	return environ;
+#else
+	return out->v;
+#endif
+}
+
+/* The daemon blocks the signals that it reads from a descriptor; its workers do not. */
+static int spawn(const struct dm_daemon *d, struct dm_child *k)
+{
+	struct environment environment;
 	posix_spawnattr_t attr;
 	sigset_t none;
 	char *argv[ARGV_MAX + 2];
@@ -180,7 +222,7 @@ static int spawn(struct dm_child *k)
 	(void)posix_spawnattr_init(&attr);
 	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
 	(void)posix_spawnattr_setsigmask(&attr, &none);
-	bad = posix_spawn(&k->pid, argv[0], NULL, &attr, argv, environ);
+	bad = posix_spawn(&k->pid, argv[0], NULL, &attr, argv, make_environment(d, &environment));
 	(void)posix_spawnattr_destroy(&attr);
 	return bad;
 }
@@ -192,7 +234,7 @@ static void start(struct dm_daemon *d, struct dm_child *k)
 
 	make_token(k);
 	k->proved = false;
-	bad = spawn(k);
+	bad = spawn(d, k);
 	if (bad == 0) {
 		k->pidfd = pidfd_open(k->pid, 0);
 		bad = k->pidfd < 0 || epoll_ctl(d->deaths, EPOLL_CTL_ADD, k->pidfd, &event) != 0
@@ -273,6 +315,12 @@ void dm_child_kill(struct dm_daemon *d, struct dm_child *k)
 	(void)kill(k->pid, SIGKILL);
 }
 
+/* The limit that a signal is the end of, or NULL. */
+static const char *limit_of(int sig)
+{
+	return sig == SIGSYS ? "sandbox" : sig == SIGXCPU ? "cpu" : NULL;
+}
+
 /* Takes note of a child that has ended. */
 static void bury(struct dm_daemon *d, struct dm_child *k)
 {
@@ -289,6 +337,9 @@ static void bury(struct dm_daemon *d, struct dm_child *k)
 	k->pid = 0;
 	k->start_at = 0;
 	d->count.restarts++;
+	if (k->worker != NULL && WIFSIGNALED(status) && k->worker->limit == NULL) {
+		k->worker->limit = limit_of(WTERMSIG(status));
+	}
 	if (k->worker != NULL) {
 		dm_worker_lost(d, k->worker, why);
 	} else {
@@ -308,6 +359,34 @@ void dm_children_died(struct dm_daemon *d)
 		bury(d, event[i].data.ptr);
 	}
 	dm_children_start(d, as_mono_ns());
+}
+
+int dm_sandbox_check(const struct dm_daemon *d, const struct io_config *c, struct as_err *e)
+{
+	const char *slash = strrchr(d->self, '/');
+	struct environment environment;
+	struct as_buf program = { 0 };
+	pid_t pid = 0;
+	int status = 0;
+	int bad;
+
+	if (strcmp(c->daemon.sandbox, "require") != 0) {
+		return AS_OK;
+	}
+	as_buf_printf(&program, "%.*s/assay-worker", slash ? (int)(slash - d->self) : 0, d->self);
+	bad = posix_spawn(&pid, program.data, NULL, NULL,
+			  (char *[]){ program.data, (char[]){ "--sandbox" }, (char[]){ "require" },
+				      (char[]){ "--check-sandbox" }, NULL },
+			  make_environment(d, &environment));
+	as_buf_free(&program);
+	if (bad != 0 || waitpid(pid, &status, 0) != pid) {
+		return as_fail(e, AS_EIO, "assay-worker: %s", strerror(bad != 0 ? bad : errno));
+	}
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		return as_fail(e, AS_EUNAVAIL,
+			       "[daemon] sandbox = require, and this machine lacks a layer of it");
+	}
+	return AS_OK;
 }
 
 static size_t running(const struct dm_daemon *d)

@@ -191,6 +191,7 @@ int dm_start(struct dm_daemon *d, struct as_err *e)
 	d->steady = as_wall_ns() - d->started;
 	d->started_wall = as_wall_ns();
 	TRY(make_folders(d, e));
+	TRY(dm_sandbox_check(d, &d->config, e));
 	TRY(watch_signals(d, e));
 	TRY(bus_open(&d->bus, e));
 	TRY(dm_journal_start(&d->journal, d->bus, d->config.daemon.state, e));

@@ -120,6 +120,8 @@ struct dm_worker {
 	} * model;
 	size_t models;
 	bool retiring;
+	char sandbox[64];  /* layers, as READY named them; "": none */
+	const char *limit; /* what its end broke: "sandbox", "cpu", "lease"; NULL: none of them */
 };
 
 /* A worker process of this daemon, or one to be started. */
@@ -145,6 +147,8 @@ struct dm_daemon {
 	struct as_log log;
 	struct io_config config;
 	const char *self; /* path of this program: workers and plugins are found beside it */
+	char
+	    kernels[64]; /* "OPENBLAS_CORETYPE=..." of this process, for its workers; "": not set */
 	struct bus *bus;
 	struct bus_socket *front, *control, *work, *features, *feed;
 	char features_ipc[BUS_ENDPOINT_SIZE], work_ipc[BUS_ENDPOINT_SIZE];
@@ -277,7 +281,7 @@ void dm_job_cleared(struct dm_daemon *d, struct dm_op *op);
 void dm_job_over(struct dm_daemon *d, const struct dm_case *c, const struct fu_slot *slot,
 		 uint32_t strikes);
 /* Charges an attempt; the case is rejected after the last one. ended: how it did. */
-void dm_job_strike(struct dm_daemon *d, struct dm_job *j, const char *ended);
+void dm_job_strike(struct dm_daemon *d, struct dm_job *j, const char *limit, const char *ended);
 /* Gives queued jobs to workers that have room. */
 void dm_dispatch(struct dm_daemon *d);
 
@@ -303,9 +307,14 @@ void dm_worker_say(struct dm_daemon *d, struct dm_worker *w, const char *verb);
 
 /* children.c */
 int dm_children_apply(struct dm_daemon *d, const struct io_config *c, struct as_err *e) AS_CHECKED;
+/* Whether a worker has all layers of its sandbox here, where the settings require them; else
+ * AS_EUNAVAIL. */
+int dm_sandbox_check(const struct dm_daemon *d, const struct io_config *c,
+		     struct as_err *e) AS_CHECKED;
 void dm_children_start(struct dm_daemon *d, int64_t now); /* those whose time has come */
 void dm_children_died(struct dm_daemon *d);
 struct dm_child *dm_child_find(const struct dm_daemon *d, const char *token);
+/* Ends a child that broke a limit. */
 void dm_child_kill(struct dm_daemon *d, struct dm_child *k);
 void dm_children_stop(struct dm_daemon *d);          /* all, and waits for them */
 int64_t dm_children_next(const struct dm_daemon *d); /* monotonic ns of the next start */

@@ -199,7 +199,7 @@ void dm_job_over(struct dm_daemon *d, const struct dm_case *c, const struct fu_s
 	dm_journal_give(&d->journal, op);
 }
 
-void dm_job_strike(struct dm_daemon *d, struct dm_job *j, const char *ended)
+void dm_job_strike(struct dm_daemon *d, struct dm_job *j, const char *limit, const char *ended)
 {
 	struct dm_case *c = j->owner;
 	char message[128];
@@ -213,7 +213,7 @@ void dm_job_strike(struct dm_daemon *d, struct dm_job *j, const char *ended)
 	(void)snprintf(c->ended, sizeof c->ended, "%s", ended);
 	(void)snprintf(message, sizeof message,
 		       "%u attempts to encode it ended badly, the last: %s", j->strikes, ended);
-	dm_case_reject(d, c, c->kase->task->part[j->slot->part].name, DM_LIMIT_ATTEMPTS, message);
+	dm_case_reject(d, c, c->kase->task->part[j->slot->part].name, limit, message);
 }
 
 void dm_job_loaded(struct dm_daemon *d, struct dm_op *op)

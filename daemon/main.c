@@ -128,6 +128,10 @@ int main(int argc, char **argv)
 
 	d->log = (struct as_log){ .fd = STDERR_FILENO, .level = AS_INFO, .who = "assayd" };
 	d->self = self;
+	if (getenv("OPENBLAS_CORETYPE") != NULL) {
+		(void)snprintf(d->kernels, sizeof d->kernels, "OPENBLAS_CORETYPE=%s",
+			       getenv("OPENBLAS_CORETYPE"));
+	}
 	TRY(parse(argc, argv, &a, &e));
 	if (readlink("/proc/self/exe", self, sizeof self - 1) < 0) {
 		rc = as_fail(&e, AS_EIO, "/proc/self/exe cannot be read");

@@ -67,6 +67,7 @@ int dm_reload(struct dm_daemon *d, struct as_err *e)
 	TRY(check_folder("runtime", d->config.daemon.runtime, c.daemon.runtime, e));
 	TRY(as_level_parse(c.daemon.log_level, &level, e));
 	TRY(dm_plugins_check(d->self, &c, e));
+	TRY(dm_sandbox_check(d, &c, e));
 	TRY(dm_streams_apply(d, &c, e));
 	TRY(dm_children_apply(d, &c, e));
 	d->log.level = level;

@@ -71,10 +71,15 @@ static void write_encoders(const struct dm_daemon *d, struct io_jw *w)
 	for (const struct dm_lane *l = d->lanes; l != NULL; l = l->next) {
 		size_t workers = 0;
 		size_t busy = 0;
+		const char *sandbox = NULL; /* the shortest list: what all its workers have */
 
 		for (const struct dm_worker *k = d->workers; k != NULL; k = k->next) {
 			workers += k->lane == l;
 			busy += k->lane == l && k->jobs > 0;
+			if (k->lane == l &&
+			    (sandbox == NULL || strlen(k->sandbox) < strlen(sandbox))) {
+				sandbox = k->sandbox;
+			}
 		}
 		io_jw_obj(w, NULL);
 		io_jw_str(w, "name", l->encoder);
@@ -83,6 +88,7 @@ static void write_encoders(const struct dm_daemon *d, struct io_jw *w)
 		io_jw_u64(w, "workers", workers);
 		io_jw_u64(w, "busy", busy);
 		io_jw_u64(w, "queued", l->queued);
+		io_jw_str(w, "sandbox", sandbox ? sandbox : "");
 		io_jw_end_obj(w);
 	}
 	io_jw_end_arr(w);

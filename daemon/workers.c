@@ -6,6 +6,7 @@
 #include "daemon/daemon.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,14 +124,17 @@ static void take_ready(struct dm_daemon *d, struct bus_msg *m, const struct bus_
 	w->credit = credit < 1 ? 1 : credit > DM_CREDIT_MAX ? DM_CREDIT_MAX : (size_t)credit;
 	w->heard = as_mono_ns();
 	w->child = child;
+	(void)snprintf(w->sandbox, sizeof w->sandbox, "%s",
+		       io_json_find_str(c->doc, "sandbox", ""));
 	if (w->child != NULL) {
 		w->child->worker = w;
 		w->retiring = w->child->retiring;
 	}
 	w->next = d->workers;
 	d->workers = w;
-	as_log(&d->log, AS_INFO, "WORKER-READY", "modality=%s encoder=%s version=%s pid=%" PRIu64,
-	       modality, encoder, version, io_json_find_u64(c->doc, "pid", 0));
+	as_log(&d->log, AS_INFO, "WORKER-READY",
+	       "modality=%s encoder=%s version=%s pid=%" PRIu64 " sandbox=%s", modality, encoder,
+	       version, io_json_find_u64(c->doc, "pid", 0), w->sandbox[0] ? w->sandbox : "none");
 	for (struct dm_model *k = d->models; k != NULL; k = k->next) {
 		offer(d, w, k);
 	}
@@ -239,7 +243,7 @@ static void give_back(struct dm_daemon *d, struct dm_worker *w, struct dm_job *j
 	j->alone = false;
 	dm_job_queue(d, j);
 	if (charged) {
-		dm_job_strike(d, j, why);
+		dm_job_strike(d, j, w->limit ? w->limit : DM_LIMIT_ATTEMPTS, why);
 		dm_case_advance(d, c);
 	}
 }
@@ -308,6 +312,7 @@ void dm_workers_check(struct dm_daemon *d, int64_t now)
 		next = w->next;
 		if (fault != NULL && w->child != NULL) {
 			d->count.expired++;
+			w->limit = "lease";
 			dm_child_kill(d, w->child); /* its death is seen, and gives the jobs back */
 		} else if (fault != NULL) {
 			d->count.expired += w->jobs > 0;

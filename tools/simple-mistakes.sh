@@ -48,6 +48,7 @@ room_of openssl core/io
 room_of zmq core/bus
 room_of sqlite3 core/store
 room_of vips encoders/image
+room_of seccomp encoders/worker
 room_of dlfcn plugins
 # Every setting that can be given is read somewhere outside the tables.
 for key in $(sed -n 's/^HYPER([a-z]*, \([a-z_]*\),.*/\1/p' core/io/hyper.def); do

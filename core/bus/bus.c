@@ -128,6 +128,9 @@ static int set_options(struct bus_socket *s, const struct bus_options *o, struct
 	if (!o->bind && (o->type == BUS_DEALER || o->type == BUS_PUSH)) {
 		TRY(set(s, ZMQ_IMMEDIATE, 1, e));
 	}
+	if (o->once) {
+		TRY(set(s, ZMQ_RECONNECT_IVL, -1, e));
+	}
 out:
 	return rc;
 }

@@ -35,6 +35,7 @@ struct bus_options {
 	int hwm;              /* messages each way and peer; 0 only for inproc: no bound */
 	int linger_ms;        /* how long bus_close waits for what is not sent */
 	int64_t max_bytes;    /* of one frame; a peer that sends more is disconnected */
+	bool once;            /* a connection that is lost is not made again */
 };
 
 /* AS_ECONFIG: an endpoint that cannot be (an ipc path over BUS_IPC_MAX bytes among them).

@@ -227,6 +227,12 @@ static int check(const struct io_config *c, struct as_err *e)
 		    ", %" PRIu64 ", %" PRIu64,
 		    d->part_bytes, d->case_bytes, d->queue_bytes);
 	}
+	if (strcmp(d->sandbox, "require") != 0 && strcmp(d->sandbox, "best-effort") != 0 &&
+	    strcmp(d->sandbox, "off") != 0) {
+		return as_fail(e, AS_ECONFIG,
+			       "[daemon] sandbox: want require, best-effort or off, got \"%s\"",
+			       d->sandbox);
+	}
 	if (c->streams == 0) {
 		return as_fail(e, AS_ECONFIG, "no [stream.NAME]: nothing to serve");
 	}

@@ -8,6 +8,9 @@
 #include <string.h>
 #include <vips/vips.h>
 
+/* wants what vips.h defines */
+#include <vips/vector.h>
+
 enum { LONGER_MAX = 64 }; /* times the shorter side, where the centre square is taken */
 
 /* Loaders by the class that libvips gives them, and by the name that it finds them under. */
@@ -33,6 +36,9 @@ int enc_pixels_init(struct as_err *e)
 	}
 	(void)g_log_set_handler("VIPS", G_LOG_LEVEL_WARNING | G_LOG_LEVEL_INFO, drop_warning, NULL);
 	vips_concurrency_set(1);
+	/* liborc would write machine code into a file and run it, which no sandbox allows; and its
+	 * sums are of fewer bits than libvips' own. */
+	vips_vector_set_enabled(FALSE);
 	vips_cache_set_max(0);
 	vips_operation_block_set("VipsForeignLoad", TRUE);
 	for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++) {

@@ -3,14 +3,19 @@
 #include "core/tensor/gemm.h"
 #include "encoders/worker/stage.h"
 
+#include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+enum { CPU_S = 30, MEMORY = 1 << 30 };
 
 static const char usage[] =
     "usage: assay-worker --plugin FILE --work ENDPOINT [options]\n"
@@ -20,8 +25,12 @@ static const char usage[] =
     "  --plugin FILE      the encoder's shared object\n"
     "  --work ENDPOINT    the daemon's work socket, tcp://HOST:PORT\n"
     "  --models DIR       folder of <sha256>.safetensors (default: the daemon's path)\n"
+    "  --sandbox MODE     require, best-effort or off (default: best-effort)\n"
+    "  --memory BYTES     address space over what it starts with (default: 1073741824)\n"
+    "  --cpu SECONDS      CPU time of one page, 0 for any (default: 30)\n"
     "  --set KEY=VALUE    a setting of the plugin, as in [encoder.NAME]; may be repeated\n"
     "  --log-level LEVEL  debug, info, warn or error (default: info)\n"
+    "  --check-sandbox    print the layers of the sandbox that there are, and exit\n"
     "  --version          print the version\n"
     "  --help             print this\n";
 
@@ -30,6 +39,8 @@ struct arguments {
 	struct enc_stage_options stage;
 	struct pl_setting setting[ENC_SETTINGS_MAX];
 	size_t settings;
+	struct enc_sandbox sandbox;
+	bool check;   /* only say what sandbox there is */
 	pid_t parent; /* the daemon that started this worker; 0: none */
 	struct as_log log;
 };
@@ -47,20 +58,68 @@ static int add_setting(struct arguments *a, char *text, struct as_err *e)
 	return AS_OK;
 }
 
+static const struct option options[] = {
+	{ "plugin", required_argument, NULL, 'p' },
+	{ "work", required_argument, NULL, 'w' },
+	{ "models", required_argument, NULL, 'm' },
+	{ "set", required_argument, NULL, 's' },
+	{ "log-level", required_argument, NULL, 'l' },
+	{ "sandbox", required_argument, NULL, 'S' },
+	{ "memory", required_argument, NULL, 'M' },
+	{ "cpu", required_argument, NULL, 'C' },
+	{ "check-sandbox", no_argument, NULL, 'k' },
+	/* Those that assayd gives to its own workers. */
+	{ "features", required_argument, NULL, 'f' },
+	{ "token", required_argument, NULL, 't' },
+	{ "parent", required_argument, NULL, 'P' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+static int take_number(const char *text, uint64_t most, uint64_t *out, struct as_err *e)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoull(text, &end, 10);
+	if (errno != 0 || *end != '\0' || text[0] < '0' || text[0] > '9' || *out > most) {
+		return as_fail(e, AS_EUSAGE, "%.40s: want a whole number up to %" PRIu64, text,
+			       most);
+	}
+	return AS_OK;
+}
+
+/* An option with a value that is more than a text. */
+static int take_value(struct arguments *a, int c, char *value, struct as_err *e)
+{
+	uint64_t n = 0;
+	int rc;
+
+	switch (c) {
+	case 's':
+		return add_setting(a, value, e);
+	case 'l':
+		return as_level_parse(value, &a->log.level, e);
+	case 'S':
+		return enc_sandbox_parse(value, &a->sandbox.mode, e);
+	case 'M':
+		return take_number(value, UINT64_MAX / 2, &a->sandbox.memory, e);
+	case 'C':
+		rc = take_number(value, UINT32_MAX, &n, e);
+		a->stage.cpu_s = (uint32_t)n;
+		return rc;
+	case 'P':
+		rc = take_number(value, INT32_MAX, &n, e);
+		a->parent = (pid_t)n;
+		return rc;
+	default:
+		return as_fail(e, AS_EUSAGE, "see assay-worker --help");
+	}
+}
+
 static int parse(int argc, char **argv, struct arguments *a, struct as_err *e)
 {
-	const struct option options[] = {
-		{ "plugin", required_argument, NULL, 'p' },
-		{ "work", required_argument, NULL, 'w' },
-		{ "models", required_argument, NULL, 'm' },
-		{ "set", required_argument, NULL, 's' },
-		{ "log-level", required_argument, NULL, 'l' },
-		{ "token", required_argument, NULL, 't' },
-		{ "parent", required_argument, NULL, 'P' },
-		{ "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
 	int c;
 	int rc = AS_OK;
 
@@ -75,17 +134,14 @@ static int parse(int argc, char **argv, struct arguments *a, struct as_err *e)
 		case 'm':
 			a->stage.models = optarg;
 			break;
-		case 's':
-			rc = add_setting(a, optarg, e);
-			break;
-		case 'l':
-			rc = as_level_parse(optarg, &a->log.level, e);
+		case 'f':
+			a->stage.features = optarg;
 			break;
 		case 't':
 			a->stage.token = optarg;
 			break;
-		case 'P':
-			a->parent = (pid_t)strtol(optarg, NULL, 10);
+		case 'k':
+			a->check = true;
 			break;
 		case 'V':
 			(void)printf("assay-worker " ASSAY_VERSION "\n");
@@ -94,10 +150,11 @@ static int parse(int argc, char **argv, struct arguments *a, struct as_err *e)
 			(void)fputs(usage, stdout);
 			exit(EX_OK);
 		default:
-			return as_fail(e, AS_EUSAGE, "see assay-worker --help");
+			rc = take_value(a, c, optarg, e);
 		}
 	}
-	if (rc == AS_OK && (a->plugin == NULL || a->stage.work == NULL || optind != argc)) {
+	if (rc == AS_OK && !a->check &&
+	    (a->plugin == NULL || a->stage.work == NULL || optind != argc)) {
 		return as_fail(e, AS_EUSAGE, "want --plugin and --work; see assay-worker --help");
 	}
 	return rc;
@@ -122,10 +179,65 @@ static int bind_to_parent(pid_t parent, struct as_err *e)
 	return AS_OK;
 }
 
+/* OpenBLAS makes its threads before main, where Landlock would not hold them: a worker that was
+ * started without the variable starts itself again. */
+static int start_alone(char **argv, struct as_err *e)
+{
+	const char *threads = getenv("OPENBLAS_NUM_THREADS");
+
+	if (threads != NULL && strcmp(threads, "1") == 0) {
+		return AS_OK;
+	}
+	if (setenv("OPENBLAS_NUM_THREADS", "1", 1) == 0) {
+		(void)execv("/proc/self/exe", argv);
+	}
+	return as_fail(e, AS_EIO, "/proc/self/exe: %s", strerror(errno));
+}
+
+/* Everything that takes long or much on its first call: under a limit of its address space
+ * OpenBLAS 0.3.21 spins for ever there. */
+static void warm_up(void)
+{
+	float v[3] = { 1.0F, 1.0F, 0.0F };
+
+	tn_init();
+	tn_gemm_nn((struct tn_mat){ &v[2], 1 }, (struct tn_cmat){ &v[0], 1 },
+		   (struct tn_cmat){ &v[1], 1 }, 1, 1, 1);
+}
+
+static void set_up(struct arguments *a)
+{
+	a->stage.setting = a->setting;
+	a->stage.settings = a->settings;
+	a->stage.log = &a->log;
+	a->stage.sandbox = &a->sandbox;
+	a->sandbox.log = &a->log;
+	a->sandbox.models = a->stage.models;
+	if (a->stage.features == NULL && a->stage.work != NULL) {
+		a->sandbox.family = strncmp(a->stage.work, "ipc:", 4) == 0 ? AF_UNIX : AF_INET;
+	}
+}
+
+/* The layers that there are, on standard output. */
+static int print_sandbox(struct enc_sandbox *s, struct as_err *e)
+{
+	int rc;
+
+	TRY(enc_sandbox_start(s, e));
+	TRY(enc_sandbox_seal(s, e));
+	(void)printf("%s\n", s->layers);
+	(void)fflush(stdout);
+out:
+	return rc;
+}
+
 int main(int argc, char **argv)
 {
-	struct arguments a = { .log = {
-				   .fd = STDERR_FILENO, .level = AS_INFO, .who = "assay-worker" } };
+	struct arguments a = {
+		.log = { .fd = STDERR_FILENO, .level = AS_INFO, .who = "assay-worker" },
+		.stage.cpu_s = CPU_S,
+		.sandbox = { .mode = ENC_SANDBOX_BEST_EFFORT, .memory = MEMORY },
+	};
 	struct pl_plugin plugin;
 	struct bus *bus = NULL;
 	struct as_err e = { 0 };
@@ -134,11 +246,16 @@ int main(int argc, char **argv)
 	TRY(parse(argc, argv, &a, &e));
 	TRY(bind_to_parent(a.parent, &e));
 	(void)signal(SIGPIPE, SIG_IGN);
-	tn_init();
-	a.stage.setting = a.setting;
-	a.stage.settings = a.settings;
-	a.stage.log = &a.log;
+	TRY(start_alone(argv, &e));
+	set_up(&a);
+	if (a.check) {
+		warm_up();
+		rc = print_sandbox(&a.sandbox, &e);
+		goto out;
+	}
 	TRY(pl_load(&plugin, a.plugin, &e));
+	TRY(enc_sandbox_start(&a.sandbox, &e));
+	warm_up();
 	TRY(bus_open(&bus, &e));
 	TRY(enc_stage_run(bus, &plugin, &a.stage, &e));
 out:

@@ -7,15 +7,19 @@
 #include "encoders/worker/models.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
 	PING_MS = 2000,
-	SEND_MS = 10000, /* for features to find room or a connection; then their lease ends */
+	CONNECT_MS = 10000, /* to the daemon that started this worker */
+	SEND_MS = 10000,    /* for features to find room or a connection; then their lease ends */
 	LINGER_MS = 2000,
 	HWM = 64,
 	FRAME_MAX = 1 << 30,
@@ -30,7 +34,8 @@ struct stage {
 	char features_at[BUS_ENDPOINT_SIZE];
 	struct enc_models models;
 	int64_t pinged;
-	bool greeted, stop;
+	timer_t cpu; /* SIGXCPU when a job has had its time */
+	bool has_cpu, greeted, stop;
 	uint64_t dropped; /* messages that were none of ours */
 };
 
@@ -57,6 +62,7 @@ static int greet(struct stage *s, struct as_err *e)
 	io_jw_str(&w, "version", entry->version);
 	io_jw_u64(&w, "credit", ENC_CREDIT);
 	io_jw_u64(&w, "pid", (uint64_t)getpid());
+	io_jw_str(&w, "sandbox", s->o->sandbox ? s->o->sandbox->layers : "");
 	if (s->o->token != NULL) {
 		io_jw_str(&w, "token", s->o->token);
 	}
@@ -68,9 +74,11 @@ static int greet(struct stage *s, struct as_err *e)
 
 static int connect_features(struct stage *s, const char *endpoint, struct as_err *e)
 {
-	struct bus_options o = {
-		.type = BUS_PUSH, .hwm = HWM, .linger_ms = LINGER_MS, .max_bytes = FRAME_MAX
-	};
+	struct bus_options o = { .type = BUS_PUSH,
+				 .hwm = HWM,
+				 .linger_ms = LINGER_MS,
+				 .max_bytes = FRAME_MAX,
+				 .once = s->o->features != NULL };
 	char at[BUS_ENDPOINT_SIZE];
 
 	bus_reach(endpoint, s->o->work, at);
@@ -92,7 +100,9 @@ static int take_model(struct stage *s, const struct bus_call *c, struct as_err *
 	struct io_jw w = { .b = &b };
 	int rc;
 
-	rc = connect_features(s, io_json_find_str(c->doc, "features", ""), e);
+	rc = s->o->features != NULL
+		 ? AS_OK
+		 : connect_features(s, io_json_find_str(c->doc, "features", ""), e);
 	if (rc == AS_OK) {
 		rc =
 		    enc_models_add(&s->models, sha256, io_json_find_str(c->doc, "path", ""), &m, e);
@@ -191,6 +201,16 @@ static int send_features(struct stage *s, const struct job *j, const struct assa
 	return rc;
 }
 
+/* Starts or stops the clock of CPU time, all threads together. */
+static void count_cpu(const struct stage *s, bool on)
+{
+	const struct itimerspec t = { .it_value.tv_sec = on ? s->o->cpu_s : 0 };
+
+	if (s->has_cpu) {
+		(void)timer_settime(s->cpu, 0, &t, NULL);
+	}
+}
+
 static int encode(struct stage *s, const struct job *j, struct as_err *e)
 {
 	struct enc_model *m = enc_models_find(&s->models, j->model);
@@ -201,6 +221,7 @@ static int encode(struct stage *s, const struct job *j, struct as_err *e)
 	if (m == NULL) {
 		return as_fail(e, AS_EPROTO, "job of a model that was not named: %s", j->model);
 	}
+	count_cpu(s, true);
 	rc = pl_encode(&m->encoder, &j->item, &f, e);
 	if (rc == AS_EIO) {
 		/* The encoder is broken; whether by this page, a second one finds out. */
@@ -208,6 +229,7 @@ static int encode(struct stage *s, const struct job *j, struct as_err *e)
 		TRY(enc_models_renew(&s->models, m, e));
 		rc = pl_encode(&m->encoder, &j->item, &f, e);
 	}
+	count_cpu(s, false);
 	spent = pl_encoder_spent(&m->encoder);
 	switch (rc) {
 	case AS_OK:
@@ -292,10 +314,48 @@ static int tick(struct stage *s, struct as_err *e)
 	}
 	as_buf_puts(&b, "{}");
 	rc = say(s, "PING", &b, e);
+	if (rc == AS_EAGAIN && s->o->features != NULL) {
+		return as_fail(e, AS_EUNAVAIL, "%s: the connection is gone", s->o->work);
+	}
 	if (rc == AS_EAGAIN) {
 		s->greeted = false; /* the connection is gone: the next one begins with READY */
 		rc = AS_OK;
 	}
+	return rc;
+}
+
+/* The clock of CPU time, made before the filter closes the call. */
+static int make_clock(struct stage *s, struct as_err *e)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGXCPU };
+
+	if (s->o->cpu_s > 0 && timer_create(CLOCK_PROCESS_CPUTIME_ID, &event, &s->cpu) != 0) {
+		return as_fail(e, AS_EIO, "timer_create: %s", strerror(errno));
+	}
+	s->has_cpu = s->o->cpu_s > 0;
+	return AS_OK;
+}
+
+/* All connections of a worker that makes none later, then the sandbox. */
+static int begin(struct stage *s, const struct bus_options *work, struct as_err *e)
+{
+	int rc;
+
+	TRY(bus_socket_open(&s->work, s->bus, work, e));
+	TRY(bus_wait_ready(s->work, work->once ? CONNECT_MS : PING_MS, e));
+	if (s->o->features != NULL) {
+		TRY(connect_features(s, s->o->features, e));
+		TRY(bus_wait_ready(s->features, CONNECT_MS, e));
+	}
+	TRY(make_clock(s, e));
+	if (s->o->sandbox != NULL) {
+		TRY(enc_sandbox_seal(s->o->sandbox, e));
+	}
+	rc = greet(s, e);
+	if (rc == AS_OK && !s->greeted && work->once) {
+		rc = as_fail(e, AS_EUNAVAIL, "%s: no daemon answers", s->o->work);
+	}
+out:
 	return rc;
 }
 
@@ -306,15 +366,14 @@ int enc_stage_run(struct bus *bus, const struct pl_plugin *plugin,
 					  .endpoint = o->work,
 					  .hwm = HWM,
 					  .linger_ms = LINGER_MS,
-					  .max_bytes = FRAME_MAX };
+					  .max_bytes = FRAME_MAX,
+					  .once = o->features != NULL };
 	struct stage s = { .o = o, .bus = bus, .pinged = as_mono_ns() };
 	struct bus_msg m = { 0 };
 	int rc;
 
 	enc_models_init(&s.models, plugin, o);
-	TRY(bus_socket_open(&s.work, bus, &work, e));
-	TRY(bus_wait_ready(s.work, PING_MS, e));
-	TRY(greet(&s, e));
+	TRY(begin(&s, &work, e));
 	while (!s.stop) {
 		const int64_t left = PING_MS - (as_mono_ns() - s.pinged) / 1000000;
 

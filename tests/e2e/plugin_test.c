@@ -5,9 +5,16 @@
 #include "tests/support/check.h"
 #include "tests/support/tmpdir.h"
 
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 TestSuite(e2e_plugin, .timeout = 600);
 
@@ -236,6 +243,115 @@ Test(e2e_plugin, part_that_kills_its_worker_is_rejected_and_others_are_not)
 	cr_assert(
 	    eq(int, proc_run(&p, "assay", "watch", "--stream", "series", "--count", "41", "--json"),
 	       0));
+	proc_free(&p);
+	world_stop(&w);
+}
+
+#ifdef AS_INSTRUMENTED
+enum { SANDBOXED = 0 };
+#else
+enum { SANDBOXED = 1 };
+#endif
+
+static void build_poison(const char *daemon_settings)
+{
+	shell("cc -shared -fPIC -fvisibility=hidden -D_GNU_SOURCE -I%s/plugins -o poison.so "
+	      "%s/tests/e2e/plugin/poison.c",
+	      SOURCE_DIR, SOURCE_DIR);
+	(void)train(make_task("poisoned"), "--plugin", tmpdir_path("poison.so"));
+	(void)settings(
+	    world_format("%s[encoder.poison]\nplugin = %s/poison.so\n", daemon_settings, tmpdir()));
+}
+
+/* Submits "try NAME"; the case is rejected by that limit. */
+static void attack(const char *name, const char *limit)
+{
+	const char *arg = world_format(
+	    "trace=%s", tmpdir_file(world_format("%s.txt", name), world_format("try %s", name)));
+	const struct json_t *doc;
+	struct proc p;
+
+	cr_assert(eq(int,
+		     proc_run(&p, "assay", "submit", "--stream", "series", "--case", name, "--part",
+			      arg, "--wait", "--json"),
+		     65),
+		  "%s: %s", name, p.err.data);
+	doc = world_json(proc_line(&p, PROC_MS));
+	same(world_text(doc, "data.kind"), "rejected");
+	cr_assert(
+	    eq(str, (char *)(uintptr_t)world_text(doc, "data.limit"), (char *)(uintptr_t)limit),
+	    "%s: %s", name, world_text(doc, "data.message"));
+	proc_free(&p);
+}
+
+Test(e2e_plugin, hostile_plugin_breaks_out_in_none_of_these_ways)
+{
+	static const char *const refused[] = { "passwd",   "environ", "write",  "wx",
+					       "wx-later", "memory",  "threads" };
+	static const char *const deadly[] = { "socket", "fork", "exec", "ptrace", "kill" };
+	struct world w;
+	struct proc p;
+
+	if (!SANDBOXED) {
+		cr_skip_test("an instrumented build has no sandbox");
+	}
+	build_poison("sandbox = require\nworker_memory = 536870912\njob_cpu_s = 1\n");
+	world_start(&w, tmpdir_path("assayd.ini"));
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+		attack(refused[i], "refused");
+	}
+	for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++) {
+		attack(deadly[i], "sandbox");
+	}
+	attack("burn", "cpu");
+	cr_assert(eq(int,
+		     proc_run(&p, "assay", "submit", "--stream", "series", "--data",
+			      tmpdir_path("cases.csv"), "--wait"),
+		     0),
+		  "%s", p.err.data); /* it lives, and serves */
+	proc_free(&p);
+	world_stop(&w);
+}
+
+/* From here on landlock_create_ruleset does not exist for this process and those it starts. */
+static void take_landlock_away(void)
+{
+	struct sock_filter f[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_landlock_create_ruleset, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { sizeof f / sizeof *f, f };
+
+	cr_assert(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	cr_assert(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+Test(e2e_plugin, sandbox_that_is_required_and_not_there_is_no_start)
+{
+	struct world w;
+	struct proc p;
+
+	if (!SANDBOXED) {
+		cr_skip_test("an instrumented build has no sandbox");
+	}
+	build_poison("sandbox = require\n");
+	take_landlock_away();
+	cr_assert(eq(int, proc_run(&p, "assayd", "-c", tmpdir_path("assayd.ini")), 69));
+	cr_assert(ne(ptr, strstr(p.err.data, "this kernel has no Landlock"), NULL), "%s",
+		  p.err.data);
+	cr_assert(ne(ptr,
+		     strstr(p.err.data, "sandbox = require, and this machine lacks a layer of it"),
+		     NULL),
+		  "%s", p.err.data);
+	proc_free(&p);
+	world_start(&w, settings(world_format("sandbox = best-effort\n[encoder.poison]\n"
+					      "plugin = %s/poison.so\n",
+					      tmpdir())));
+	cr_assert(eq(int, proc_run(&p, "assay", "status", "--json"), 0));
+	cr_assert(ne(ptr, strstr(p.out.data, "\"sandbox\":\"no_new_privs,rlimits,seccomp\""), NULL),
+		  "%s", p.out.data);
 	proc_free(&p);
 	world_stop(&w);
 }
