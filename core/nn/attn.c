@@ -17,10 +17,12 @@
  * (straight-through: Bengio, Leonard, Courville 2013, arXiv:1308.3432): a closed head still learns
  * as if it were open and may open again, and closing is learned with the threshold used at
  * inference. At inference a closed head's rows of W_q, W_k, W_v and columns of W_o, its scores and
- * its sums are not computed. Attention: Vaswani et al. (2017), arXiv:1706.03762, section 3.2;
- * window and global tokens: Beltagy, Peters, Cohan (2020), arXiv:2004.05150, section 3.1. */
+ * its sums are not computed. In long inputs a head sees a band and chooses its span: band.c.
+ * Attention: Vaswani et al. (2017), arXiv:1706.03762, section 3.2; window and global tokens:
+ * Beltagy, Peters, Cohan (2020), arXiv:2004.05150, section 3.1. */
 #include "core/nn/attn.h"
 
+#include "core/nn/band.h"
 #include "core/nn/loss.h"
 #include "core/tensor/gemm.h"
 #include "core/tensor/rows.h"
@@ -29,45 +31,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-/* Query rows handled together: the scores of one block are one product, and no n x n matrix is ever
- * needed. Within a band a longer block would compute more scores only to mask them. */
-enum { FULL_ROWS = 256, BAND_ROWS = 128 };
-
-/* Query rows [i0, i1) see keys [0, near) and [j0, j1); in a band a row sees of the latter only
- * those at most window / 2 away. */
-struct block {
-	size_t i0, i1;
-	size_t near, j0, j1;
-	bool band;
-};
-
-static size_t keys(const struct block *b)
-{
-	return b->near + b->j1 - b->j0;
-}
-
-/* The block that starts at query row i0 of n. */
-static struct block block_at(const struct nn_attn *l, size_t i0, size_t n)
-{
-	const size_t half = l->window / 2;
-	struct block b = { .i0 = i0, .j1 = n };
-
-	if (n <= l->full) {
-		b.i1 = i0 + FULL_ROWS < n ? i0 + FULL_ROWS : n;
-		return b;
-	}
-	if (i0 < l->globals) {
-		b.i1 = l->globals < n ? l->globals : n;
-		return b;
-	}
-	b.band = true;
-	b.i1 = i0 + BAND_ROWS < n ? i0 + BAND_ROWS : n;
-	b.near = l->globals;
-	b.j0 = i0 > half + l->globals ? i0 - half : l->globals;
-	b.j1 = b.i1 + half < n ? b.i1 + half : n;
-	return b;
-}
 
 void nn_attn_init(struct nn_attn *l, struct nn_params *ps, const char *prefix, size_t d, size_t h,
 		  size_t k, bool gated, float threshold)
@@ -85,7 +48,8 @@ void nn_attn_init(struct nn_attn *l, struct nn_params *ps, const char *prefix, s
 			       .threshold = threshold,
 			       .full = 1024,
 			       .window = 256,
-			       .globals = 4 };
+			       .globals = 4,
+			       .ramp = 32.0F };
 	for (size_t i = 0; i < 4; i++) {
 		(void)snprintf(name, sizeof name, "%s.%s", prefix, part[i]);
 		nn_linear_init(to[i], ps, name, i < 3 ? d : l->w, i < 3 ? l->w : d, i == 3, 1.0F);
@@ -99,7 +63,7 @@ void nn_attn_init(struct nn_attn *l, struct nn_params *ps, const char *prefix, s
 	}
 }
 
-static void open_heads(const struct nn_attn *l, const struct nn_step *s, struct nn_attn_act *a)
+static void mean(const struct nn_attn *l, struct nn_attn_act *a)
 {
 	const float inv = 1.0F / (float)a->n;
 
@@ -108,6 +72,10 @@ static void open_heads(const struct nn_attn *l, const struct nn_step *s, struct 
 	for (size_t j = 0; j < l->d; j++) {
 		a->xbar[j] *= inv;
 	}
+}
+
+static void open_heads(const struct nn_attn *l, const struct nn_step *s, struct nn_attn_act *a)
+{
 	nn_linear_fwd(&l->gate, s->p, a->xbar, a->gate, 1);
 	for (size_t j = 0; j < l->w; j++) {
 		a->gate[j] = nn_sigmoid(a->gate[j]);
@@ -148,79 +116,86 @@ static void project(const struct nn_linear *w, const struct nn_attn_act *a, cons
 		   (struct tn_cmat){ p + w->w + c0 * w->in, w->in }, a->n, c1 - c0, w->in);
 }
 
-/* Scores of one head's block, softmax included: out [i1 - i0, keys]. */
+/* In a band: scores of keys out of reach become those of no key, the others get their fade. */
+static void mask(const struct nn_attn *l, const struct nn_tile *t, const float *fade, float *out)
+{
+	const size_t ld = nn_tile_keys(t);
+	const size_t half = l->window / 2;
+
+	for (size_t i = t->i0; i < t->i1; i++) {
+		float *row = out + (i - t->i0) * ld + t->near;
+		size_t from;
+		size_t to;
+
+		nn_tile_sees(t, i, &from, &to);
+		for (size_t j = t->j0; j < from; j++) {
+			row[j - t->j0] = -INFINITY;
+		}
+		for (size_t j = to; j < t->j1; j++) {
+			row[j - t->j0] = -INFINITY;
+		}
+		if (fade != NULL) {
+			tn_axpy(row + from - t->j0, 1.0F, fade + half + from - i, to - from);
+		}
+	}
+}
+
+/* Scores of one head's tile, softmax included: out [i1 - i0, keys]. */
 static void attend(const struct nn_attn *l, const struct nn_attn_act *a, size_t h,
-		   const struct block *b, float *out)
+		   const struct nn_tile *t, float *out)
 {
 	const size_t at = h * l->k;
-	const size_t m = b->i1 - b->i0;
-	const size_t ld = keys(b);
-	const size_t half = l->window / 2;
-	const struct tn_cmat q = { a->qg + b->i0 * l->w + at, l->w };
+	const size_t m = t->i1 - t->i0;
+	const size_t ld = nn_tile_keys(t);
+	const struct tn_cmat q = { a->qg + t->i0 * l->w + at, l->w };
 
 	memset(out, 0, m * ld * sizeof *out);
-	if (b->near > 0) {
+	if (t->near > 0) {
 		tn_gemm_nt((struct tn_mat){ out, ld }, q, (struct tn_cmat){ a->k + at, l->w }, m,
-			   b->near, l->k);
+			   t->near, l->k);
 	}
-	tn_gemm_nt((struct tn_mat){ out + b->near, ld }, q,
-		   (struct tn_cmat){ a->k + b->j0 * l->w + at, l->w }, m, b->j1 - b->j0, l->k);
-	for (size_t i = b->i0; b->band && i < b->i1; i++) {
-		float *row = out + (i - b->i0) * ld + b->near;
-
-		for (size_t j = b->j0; j < b->j1; j++) {
-			if (j + half < i || j > i + half) {
-				row[j - b->j0] = -INFINITY;
-			}
-		}
+	tn_gemm_nt((struct tn_mat){ out + t->near, ld }, q,
+		   (struct tn_cmat){ a->k + t->j0 * l->w + at, l->w }, m, t->j1 - t->j0, l->k);
+	if (t->band) {
+		mask(l, t, a->fade == NULL ? NULL : a->fade + h * nn_span_table(l), out);
 	}
 	tn_softmax_rows(out, m, ld, ld, 1.0F / sqrtf((float)l->k));
 }
 
-/* av_h += A V_h over the block's keys. */
+/* av_h += A V_h over the tile's keys. */
 static void mix(const struct nn_attn *l, const struct nn_attn_act *a, size_t h,
-		const struct block *b, const float *soft)
+		const struct nn_tile *t, const float *soft)
 {
 	const size_t at = h * l->k;
-	const size_t ld = keys(b);
-	const struct tn_mat y = { a->av + b->i0 * l->w + at, l->w };
+	const size_t ld = nn_tile_keys(t);
+	const struct tn_mat y = { a->av + t->i0 * l->w + at, l->w };
 
-	if (b->near > 0) {
+	if (t->near > 0) {
 		tn_gemm_nn(y, (struct tn_cmat){ soft, ld }, (struct tn_cmat){ a->v + at, l->w },
-			   b->i1 - b->i0, l->k, b->near);
+			   t->i1 - t->i0, l->k, t->near);
 	}
-	tn_gemm_nn(y, (struct tn_cmat){ soft + b->near, ld },
-		   (struct tn_cmat){ a->v + b->j0 * l->w + at, l->w }, b->i1 - b->i0, l->k,
-		   b->j1 - b->j0);
-}
-
-/* Floats of the softmax rows of one head; *most gets those of its largest block. */
-static size_t count_scores(const struct nn_attn *l, size_t n, size_t *most)
-{
-	size_t all = 0;
-
-	*most = 0;
-	for (size_t i = 0; i < n;) {
-		const struct block b = block_at(l, i, n);
-		const size_t size = (b.i1 - b.i0) * keys(&b);
-
-		all += size;
-		*most = size > *most ? size : *most;
-		i = b.i1;
-	}
-	return all;
+	tn_gemm_nn(y, (struct tn_cmat){ soft + t->near, ld },
+		   (struct tn_cmat){ a->v + t->j0 * l->w + at, l->w }, t->i1 - t->i0, l->k,
+		   t->j1 - t->j0);
 }
 
 static void carve(const struct nn_attn *l, const struct nn_step *s, struct nn_attn_act *a)
 {
 	float **const matrix[] = { &a->q, &a->k, &a->v, &a->av };
 	size_t most;
-	const size_t all = count_scores(l, a->n, &most);
+	const size_t all = nn_tile_scores(l, a->n, &most);
 
 	for (size_t i = 0; i < sizeof matrix / sizeof *matrix; i++) {
 		*matrix[i] = as_alloc(s->mem, a->n * l->w, sizeof(float));
 	}
-	if (!nn_step_keeps(s)) { /* gate and share are multiplied in place; one block serves all */
+	a->fade = NULL;
+	if (nn_span_on(l, a->n)) {
+		a->fade = as_alloc(s->mem, l->h * nn_span_table(l), sizeof(float));
+		for (size_t h = 0; h < l->h; h++) {
+			nn_span_fade(l, a, h, a->fade + h * nn_span_table(l));
+		}
+	}
+	if (!nn_step_keeps(s)) { /* gate and share are multiplied in place; one tile serves all */
 		a->qg = a->q;
 		a->z = a->av;
 		a->a_head = 0;
@@ -264,12 +239,12 @@ static void run_heads(const struct nn_attn *l, const struct nn_step *s, struct n
 		float *soft = a->a + h * a->a_head;
 
 		for (size_t i = 0; i < a->n;) {
-			const struct block b = block_at(l, i, a->n);
+			const struct nn_tile t = nn_tile_at(l, a->reach[h], i, a->n);
 
-			attend(l, a, h, &b, soft);
-			mix(l, a, h, &b, soft);
-			soft += a->a_head == 0 ? 0 : (b.i1 - b.i0) * keys(&b);
-			i = b.i1;
+			attend(l, a, h, &t, soft);
+			mix(l, a, h, &t, soft);
+			soft += a->a_head == 0 ? 0 : (t.i1 - t.i0) * nn_tile_keys(&t);
+			i = t.i1;
 		}
 	}
 	if (l->gated) {
@@ -288,6 +263,27 @@ static size_t run_end(const struct nn_attn *l, const struct nn_attn_act *a, size
 	return h1;
 }
 
+/* What is known before anything else: which heads are open, and how far each sees. */
+static void choose(const struct nn_attn *l, const struct nn_step *s, struct nn_attn_act *a)
+{
+	a->xbar = as_alloc(s->mem, l->d, sizeof(float));
+	a->gate = as_alloc(s->mem, l->w, sizeof(float));
+	a->scale = as_alloc(s->mem, l->w, sizeof(float));
+	a->share = as_alloc(s->mem, l->h, sizeof(float));
+	a->open = as_alloc(s->mem, l->h, sizeof(bool));
+	a->span = as_alloc(s->mem, l->h, sizeof(float));
+	a->reach = as_alloc(s->mem, l->h, sizeof(size_t));
+	if (l->gated || nn_span_on(l, a->n)) {
+		mean(l, a);
+	}
+	if (l->gated) {
+		open_heads(l, s, a);
+	} else {
+		open_all(l, a);
+	}
+	nn_span_fwd(l, s, a);
+}
+
 void nn_attn_fwd(const struct nn_attn *l, const struct nn_step *s, struct nn_attn_act *a,
 		 const float *restrict x, float *restrict y, size_t n)
 {
@@ -295,16 +291,7 @@ void nn_attn_fwd(const struct nn_attn *l, const struct nn_step *s, struct nn_att
 
 	a->n = n;
 	a->x = x;
-	a->xbar = as_alloc(s->mem, l->d, sizeof(float));
-	a->gate = as_alloc(s->mem, l->w, sizeof(float));
-	a->scale = as_alloc(s->mem, l->w, sizeof(float));
-	a->share = as_alloc(s->mem, l->h, sizeof(float));
-	a->open = as_alloc(s->mem, l->h, sizeof(bool));
-	if (l->gated) {
-		open_heads(l, s, a);
-	} else {
-		open_all(l, a);
-	}
+	choose(l, s, a);
 	mark = s->mem->used;
 	carve(l, s, a);
 	memset(y, 0, n * l->d * sizeof *y);
@@ -323,24 +310,24 @@ void nn_attn_fwd(const struct nn_attn *l, const struct nn_step *s, struct nn_att
 	tn_add_rows(y, s->p + l->o.b, n, l->d);
 	if (!nn_step_keeps(s)) {
 		as_arena_reset(s->mem, mark);
-		a->q = a->k = a->v = a->qg = a->av = a->z = a->a = NULL;
+		a->q = a->k = a->v = a->qg = a->av = a->z = a->a = a->fade = NULL;
 	}
 }
 
-/* Gradients of one head's block: dqg, dk, dv are added to. */
-static void block_bwd(const struct nn_attn *l, const struct nn_attn_act *a, size_t h,
-		      const struct block *b, const float *soft, const float *const dav,
-		      float *const d[3], float *scratch)
+/* Gradients of one head's tile: dqg, dk, dv are added to. */
+static void tile_bwd(const struct nn_attn *l, const struct nn_attn_act *a, size_t h,
+		     const struct nn_tile *t, const float *soft, const float *const dav,
+		     float *const d[3], float *scratch)
 {
 	const size_t at = h * l->k;
-	const size_t m = b->i1 - b->i0;
-	const size_t ld = keys(b);
-	const struct tn_cmat dy = { dav + b->i0 * l->w + at, l->w };
-	const struct tn_cmat qg = { a->qg + b->i0 * l->w + at, l->w };
-	const struct tn_mat dq = { d[0] + b->i0 * l->w + at, l->w };
-	const size_t from[] = { 0, b->j0 };
-	const size_t count[] = { b->near, b->j1 - b->j0 };
-	const size_t col[] = { 0, b->near };
+	const size_t m = t->i1 - t->i0;
+	const size_t ld = nn_tile_keys(t);
+	const struct tn_cmat dy = { dav + t->i0 * l->w + at, l->w };
+	const struct tn_cmat qg = { a->qg + t->i0 * l->w + at, l->w };
+	const struct tn_mat dq = { d[0] + t->i0 * l->w + at, l->w };
+	const size_t from[] = { 0, t->j0 };
+	const size_t count[] = { t->near, t->j1 - t->j0 };
+	const size_t col[] = { 0, t->near };
 
 	memset(scratch, 0, m * ld * sizeof *scratch);
 	for (size_t i = 0; i < 2; i++) {
@@ -385,10 +372,9 @@ static float share_bwd(const struct nn_attn *l, const struct nn_attn_act *a, siz
 
 /* dqg becomes dq in place; the gate's weights and xbar get their gradients. */
 static void gate_bwd(const struct nn_attn *l, const struct nn_step *s, const struct nn_attn_act *a,
-		     const float *ds, float *dqg, float *dx)
+		     const float *ds, float *dqg, float *dxbar)
 {
 	float *dg = as_alloc(s->mem, l->w, sizeof *dg);
-	float *dxbar = as_zalloc(s->mem, l->d, sizeof *dxbar);
 
 	for (size_t j = 0; j < l->w; j++) {
 		dg[j] = (ds[j / l->k] + s->gate_loss) / (float)l->k;
@@ -401,9 +387,71 @@ static void gate_bwd(const struct nn_attn *l, const struct nn_step *s, const str
 		dg[j] *= a->gate[j] * (1.0F - a->gate[j]);
 	}
 	nn_linear_bwd(&l->gate, s->p, s->g, a->xbar, dg, dxbar, 1);
+}
+
+/* The gradients of what was chosen from xbar: of gates and spans, and of x through both. */
+static void choice_bwd(const struct nn_attn *l, const struct nn_step *s,
+		       const struct nn_attn_act *a, const float *ds, float *dspan, float *dqg,
+		       float *dx)
+{
+	float *dxbar = as_zalloc(s->mem, l->d, sizeof *dxbar);
+
+	if (l->gated) {
+		gate_bwd(l, s, a, ds, dqg, dxbar);
+	}
+	if (nn_span_on(l, a->n)) {
+		nn_span_bwd(l, s, a, dspan, dxbar);
+	}
 	for (size_t i = 0; i < a->n; i++) {
 		tn_axpy(dx + i * l->d, 1.0F / (float)a->n, dxbar, l->d);
 	}
+}
+
+/* What the tile's dS say of its head's span. */
+static float tile_dspan(const struct nn_attn *l, const struct nn_tile *t, const float *slope,
+			const float *ds)
+{
+	const size_t half = l->window / 2;
+	const size_t ld = nn_tile_keys(t);
+	float sum = 0.0F;
+
+	for (size_t i = t->i0; i < t->i1; i++) {
+		size_t from;
+		size_t to;
+
+		nn_tile_sees(t, i, &from, &to);
+		sum += tn_dot(ds + (i - t->i0) * ld + t->near + from - t->j0,
+			      slope + half + from - i, to - from);
+	}
+	return sum;
+}
+
+/* Gradients of one head from dav: d as in tile_bwd; returns that of its span. */
+static float head_bwd(const struct nn_attn *l, const struct nn_step *s, const struct nn_attn_act *a,
+		      size_t h, const float *dav, float *const d[3])
+{
+	const size_t mark = s->mem->used;
+	const float *soft = a->a + h * a->a_head;
+	float *slope = as_alloc(s->mem, nn_span_table(l), sizeof *slope);
+	float dspan = 0.0F;
+	size_t most;
+	float *scratch;
+
+	(void)nn_tile_scores(l, a->n, &most);
+	scratch = as_alloc(s->mem, most, sizeof *scratch);
+	nn_span_slope(l, a, h, slope);
+	for (size_t i = 0; i < a->n;) {
+		const struct nn_tile t = nn_tile_at(l, a->reach[h], i, a->n);
+
+		tile_bwd(l, a, h, &t, soft, dav, d, scratch);
+		if (t.band && a->fade != NULL) {
+			dspan += tile_dspan(l, &t, slope, scratch);
+		}
+		soft += (t.i1 - t.i0) * nn_tile_keys(&t);
+		i = t.i1;
+	}
+	as_arena_reset(s->mem, mark);
+	return dspan;
 }
 
 void nn_attn_bwd(const struct nn_attn *l, const struct nn_step *s, const struct nn_attn_act *a,
@@ -416,26 +464,15 @@ void nn_attn_bwd(const struct nn_attn *l, const struct nn_step *s, const struct 
 			     as_zalloc(s->mem, size, sizeof *dz),
 			     as_zalloc(s->mem, size, sizeof *dz) }; /* dQg, dK, dV */
 	float *ds = as_alloc(s->mem, l->h, sizeof *ds);
-	size_t most;
-	float *scratch;
+	float *dspan = as_alloc(s->mem, l->h, sizeof *dspan);
 
-	(void)count_scores(l, a->n, &most);
-	scratch = as_alloc(s->mem, most, sizeof *scratch);
 	nn_linear_bwd(&l->o, s->p, s->g, a->z, dy, dz, a->n); /* dz = dy W_o */
 	for (size_t h = 0; h < l->h; h++) {
-		const float *soft = a->a + h * a->a_head;
-
 		ds[h] = l->gated ? share_bwd(l, a, h, dz) : 0.0F;
-		for (size_t i = 0; i < a->n;) {
-			const struct block b = block_at(l, i, a->n);
-
-			block_bwd(l, a, h, &b, soft, dz, d, scratch);
-			soft += (b.i1 - b.i0) * keys(&b);
-			i = b.i1;
-		}
+		dspan[h] = head_bwd(l, s, a, h, dz, d);
 	}
-	if (l->gated) {
-		gate_bwd(l, s, a, ds, d[0], dx);
+	if (l->gated || nn_span_on(l, a->n)) {
+		choice_bwd(l, s, a, ds, dspan, d[0], dx);
 	}
 	nn_linear_bwd(&l->q, s->p, s->g, a->x, d[0], dx, a->n);
 	nn_linear_bwd(&l->kk, s->p, s->g, a->x, d[1], dx, a->n);

@@ -28,6 +28,9 @@ void nn_block_init(struct nn_block *b, struct nn_params *ps, const char *prefix,
 	nn_norm_init(&b->norm1, ps, name, d);
 	(void)snprintf(name, sizeof name, "%s.attn", prefix);
 	nn_attn_init(&b->attn, ps, name, d, shape->heads, shape->k, shape->gated, shape->threshold);
+	if (shape->spanned) {
+		nn_attn_span(&b->attn, ps, name);
+	}
 	(void)snprintf(name, sizeof name, "%s.norm2", prefix);
 	nn_norm_init(&b->norm2, ps, name, d);
 	(void)snprintf(name, sizeof name, "%s.up", prefix);

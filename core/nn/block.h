@@ -17,6 +17,7 @@ struct nn_block_shape {
 	size_t hidden;      /* units of the MLP */
 	bool gated;
 	float threshold;
+	bool spanned; /* heads choose their spans in long inputs */
 };
 
 /* What fwd leaves for bwd. After inference only n and attn.opened remain. */

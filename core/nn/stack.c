@@ -34,6 +34,7 @@ void nn_stack_init(struct nn_stack *l, struct nn_params *ps, const char *prefix,
 			    shape->size != NULL ? shape->size[i].hidden : shape->mlp * shape->d,
 			.gated = shape->gated,
 			.threshold = shape->threshold,
+			.spanned = shape->spanned,
 		    });
 	}
 	(void)snprintf(name, sizeof name, "%s.norm", prefix);

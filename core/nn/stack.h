@@ -22,6 +22,7 @@ struct nn_stack_shape {
 	size_t d, heads, mlp, blocks; /* heads of d / heads channels, mlp * d hidden units */
 	bool gated;
 	float threshold;
+	bool spanned;                     /* heads choose their spans in long inputs */
 	const struct nn_block_size *size; /* [blocks]; NULL: every block is whole */
 };
 

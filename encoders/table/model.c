@@ -50,7 +50,8 @@ void enc_table_model_init(struct enc_table_model *m, struct nn_params *ps, const
 						.mlp = h->mlp,
 						.blocks = h->table_blocks,
 						.gated = h->gates == 1,
-						.threshold = h->gate_threshold });
+						.threshold = h->gate_threshold,
+						.spanned = h->spans == 1 });
 }
 
 void enc_table_model_free(struct enc_table_model *m)

@@ -41,7 +41,8 @@ void enc_text_model_init(struct enc_text_model *m, struct nn_params *ps, const s
 						.mlp = h->mlp,
 						.blocks = h->text_blocks,
 						.gated = h->gates == 1,
-						.threshold = h->gate_threshold });
+						.threshold = h->gate_threshold,
+						.spanned = h->spans == 1 });
 }
 
 void enc_text_model_free(struct enc_text_model *m)

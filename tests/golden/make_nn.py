@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 import tensors
-from nn_reference import block, conv, gated, norm, shares
+from nn_reference import block, conv, fade, gated, norm, shares, spans
 
 torch.manual_seed(7)
 torch.set_default_dtype(torch.float64)
@@ -124,6 +124,11 @@ for step in range(5):
     out[f"adam{step}.norm"] = torch.nn.utils.clip_grad_norm_([w, b], 1.0).reshape(1)
     optimizer.step()
     out[f"adam{step}.w"], out[f"adam{step}.b"] = w.detach().clone(), b.detach().clone()
+
+SPAN = {**attn_weights(8), "span.w": rand(2, 8, sd=0.3),
+        "span.b": torch.tensor([-1.25, 0.75]).requires_grad_()}
+case("span", rand(50, 8), SPAN, gated(2, mask=band(50, 24, 2), fade=fade(24, 2, 5)),
+     lambda x, w: LAMBDA * (shares(2, w, x)[1].sum() + spans(w, x).sum()))
 
 here = os.path.dirname(os.path.abspath(__file__))
 tensors.save(os.path.join(here, "nn.safetensors"),

@@ -29,7 +29,21 @@ def shares(h, w, x, at=""):
     return g, g.reshape(h, -1).mean(1)
 
 
-def gated(h, tau=0.0, mask=None, at=""):
+def spans(w, x, at=""):
+    return torch.sigmoid(F.linear(x.mean(0), w[at + "span.w"], w[at + "span.b"]))
+
+
+def fade(window, globals_, ramp):
+    """The mask [h, n, n] that spans put on the exponentials."""
+    def forward(x, w, at):
+        z = spans(w, x, at)[:, None, None] * (window // 2)
+        i, j = torch.arange(len(x))[:, None], torch.arange(len(x))[None]
+        m = ((ramp + z - (i - j).abs()) / ramp).clamp(0, 1)
+        return torch.where((i < globals_) | (j < globals_), torch.ones_like(m), m)
+    return forward
+
+
+def gated(h, tau=0.0, mask=None, at="", fade=None):
     def forward(x, w):
         n, d = x.shape
         g, share = shares(h, w, x, at)
@@ -38,6 +52,9 @@ def gated(h, tau=0.0, mask=None, at=""):
         v = F.linear(x, w[at + "v.w"]).reshape(n, h, -1)
         s = torch.einsum("ihc,jhc->hij", q, k) / math.sqrt(d // h)
         a = torch.softmax(s if mask is None else s.masked_fill(~mask, -math.inf), -1)
+        if fade is not None:
+            a = a * fade(x, w, at)
+            a = a / a.sum(-1, keepdim=True)
         z = torch.einsum("hij,jhc->ihc", a, v) * share[None, :, None]
         masked = z * (share >= tau)[None, :, None]
         y = F.linear(z.reshape(n, d), w[at + "o.w"], w[at + "o.b"])

@@ -6,7 +6,8 @@ static void block_start(struct probe *p, struct nn_block *l, size_t n, size_t d,
 	*p = (struct probe){
 		.layer = l, .n = n, .nx = n * d, .ny = n * d, .fwd = block_fwd, .bwd = block_bwd
 	};
-	nn_block_init(l, &p->ps, "l", &(struct nn_block_shape){ d, 2, d / 2, 2 * d, true, tau });
+	nn_block_init(l, &p->ps, "l",
+		      &(struct nn_block_shape){ d, 2, d / 2, 2 * d, true, tau, false });
 	probe_start(p, n);
 }
 

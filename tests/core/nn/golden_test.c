@@ -256,6 +256,25 @@ Test(nn_golden, banded_attention)
 	check_attn("band", 30, 8, 2, true, 0.0F);
 }
 
+Test(nn_golden, attention_with_chosen_spans)
+{
+	struct nn_attn l;
+	struct probe p = {
+		.layer = &l, .n = 50, .nx = 400, .ny = 400, .fwd = attn_fwd, .bwd = attn_bwd
+	};
+
+	nn_attn_init(&l, &p.ps, "span", 8, 2, 4, true, 0.0F);
+	nn_attn_span(&l, &p.ps, "span");
+	l.full = 8;
+	l.window = 24;
+	l.globals = 2;
+	l.ramp = 5.0F;
+	probe_start(&p, 1);
+	p.s.gate_loss = 0.7F;
+	golden_check(&p, "span");
+	probe_free(&p);
+}
+
 static void check_block(const char *name, size_t n, float tau)
 {
 	struct nn_block l;
@@ -263,7 +282,7 @@ static void check_block(const char *name, size_t n, float tau)
 		.layer = &l, .n = n, .nx = n * 16, .ny = n * 16, .fwd = block_fwd, .bwd = block_bwd
 	};
 
-	nn_block_init(&l, &p.ps, name, &(struct nn_block_shape){ 16, 4, 4, 32, true, tau });
+	nn_block_init(&l, &p.ps, name, &(struct nn_block_shape){ 16, 4, 4, 32, true, tau, false });
 	probe_start(&p, 1);
 	golden_check(&p, name);
 	probe_free(&p);

@@ -267,6 +267,26 @@ Test(text_kind, an_odd_width_is_refused)
 	fails(enc_text_kind.open(&enc, &ps, &task, NULL, &e), AS_ECONFIG, "width = 9");
 }
 
+/* Models written before there were spans have no such weights, and need none. */
+Test(text_kind, only_a_task_with_spans_has_their_weights)
+{
+	for (io_u32 spans = 0; spans < 2; spans++) {
+		struct io_task task = { 0 };
+		struct nn_params ps = { 0 };
+		struct as_err e = { 0 };
+		void *enc;
+
+		io_hyper_defaults(&task.hyper);
+		cr_assert(eq(u32, task.hyper.spans, 0));
+		task.hyper.spans = spans;
+		ok(enc_text_kind.open(&enc, &ps, &task, NULL, &e));
+		cr_assert(
+		    eq(int, nn_param_find(&ps, "text.block.0.attn.span.w") != NULL, spans == 1));
+		enc_text_kind.close(enc);
+		nn_params_free(&ps);
+	}
+}
+
 Test(text_plugin, gives_the_bits_of_the_kind_and_refuses_by_item)
 {
 	const struct assay_item good = report("an irregular, hypoechoic mass");
