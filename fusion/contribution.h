@@ -15,8 +15,8 @@ enum { FU_SUBSETS = 1 << IO_PARTS_MAX };
 void fu_subsets(const struct fu_model *m, const struct nn_step *s, const struct fu_act *a,
 		float *logits);
 
-/* How much the logits [c] speak for the label, before any temperature: class, log p / (1 - p);
- * multi, the label's own logit. */
+/* How much the logits [c] speak for the label, before any temperature.
+ * Class: log p / (1 - p); multi: the label's own logit. */
 double fu_evidence(const struct io_task *task, const float *logits, size_t label);
 
 /* phi[m] of each part m < parts in present, 0 of the others: they sum to

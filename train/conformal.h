@@ -7,8 +7,8 @@
 #include "fusion/calibration.h"
 #include "train/score.h"
 
-/* How badly a case fits its truth y [c], given calibrated answers p [c]: class, 1 - p of its label;
- * multi, the largest 1 - p of its labels, 0 where it has none; value, |p - y|. */
+/* How badly a case fits its truth y [c], given calibrated answers p [c]. Class: 1 - p of its
+ * label; multi: the largest 1 - p of its labels, 0 where it has none; value: |p - y|. */
 float tr_nonconformity(const struct io_task *task, const float *p, const float *y);
 
 /* The ceil((n + 1) coverage)-th smallest of the scores, which are sorted; infinite where there are

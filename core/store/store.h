@@ -195,7 +195,7 @@ int st_park(struct st_store *s, const char *stream, const char *kase, struct as_
 /* Parked cases of a stream, and when the first of them arrived (INT64_MAX: there is none). */
 int st_parked(struct st_store *s, const char *stream, size_t *n, int64_t *first,
 	      struct as_err *e) AS_CHECKED;
-/* Takes at most `max` that arrived until then, earliest first, a call a page as in st_unjudged;
+/* Takes at most `max` that arrived until then, earliest first, a call a page as in st_unjudged,
  * *first as in st_parked, of those left. */
 struct st_due {
 	const char *stream;
