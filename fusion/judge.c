@@ -152,6 +152,18 @@ out:
 	return rc;
 }
 
+int fu_judge_read(struct fu_judge *j, const struct io_model *m, struct as_err *e)
+{
+	int rc;
+
+	*j = (struct fu_judge){ 0 };
+	memcpy(j->sha256, m->sha256, sizeof j->sha256);
+	TRY(read_meta(j, m, e));
+	TRY(bind_weights(j, m, e));
+out:
+	return rc;
+}
+
 int fu_judge_open(struct fu_judge *j, const char *path, struct as_err *e)
 {
 	struct io_model m = { 0 };
@@ -159,9 +171,7 @@ int fu_judge_open(struct fu_judge *j, const char *path, struct as_err *e)
 
 	*j = (struct fu_judge){ 0 };
 	TRY(io_model_open(&m, path, e));
-	memcpy(j->sha256, m.sha256, sizeof j->sha256);
-	TRY(read_meta(j, &m, e));
-	TRY(bind_weights(j, &m, e));
+	TRY(fu_judge_read(j, &m, e));
 out:
 	io_model_close(&m);
 	return rc;

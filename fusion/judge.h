@@ -38,6 +38,8 @@ struct fu_judge {
 
 /* AS_EFORMAT or AS_ESHAPE name the file and what in it is wrong. Close also after a failure. */
 int fu_judge_open(struct fu_judge *j, const char *path, struct as_err *e) AS_CHECKED;
+/* The same from a file that is open; it may be closed after. */
+int fu_judge_read(struct fu_judge *j, const struct io_model *m, struct as_err *e) AS_CHECKED;
 void fu_judge_close(struct fu_judge *j);
 
 /* Features of one page of a part, as a worker or an encoder gives them. */

@@ -44,6 +44,23 @@ static int check_encoders(const struct tr_reader *r, const char *path, struct as
 	return AS_OK;
 }
 
+int tr_reader_read(struct tr_reader *r, const struct io_model *m, const struct tr_origin *origin,
+		   struct as_err *e)
+{
+	int rc;
+
+	*r = (struct tr_reader){ 0 };
+	TRY(fu_judge_read(&r->judge, m, e));
+	TRY(check_encoders(r, m->path, e));
+	TRY(open_net(r, m, e));
+	if (origin != NULL) {
+		TRY(tr_frozen_open(&r->frozen, &r->judge.task, origin, r->judge.source, e));
+	}
+	TRY(as_arena_init(&r->mem, "reader", ARENA_BYTES, e));
+out:
+	return rc;
+}
+
 int tr_reader_open(struct tr_reader *r, const char *path, const struct tr_origin *origin,
 		   struct as_err *e)
 {
@@ -51,14 +68,8 @@ int tr_reader_open(struct tr_reader *r, const char *path, const struct tr_origin
 	int rc;
 
 	*r = (struct tr_reader){ 0 };
-	TRY(fu_judge_open(&r->judge, path, e));
-	TRY(check_encoders(r, path, e));
 	TRY(io_model_open(&m, path, e));
-	TRY(open_net(r, &m, e));
-	if (origin != NULL) {
-		TRY(tr_frozen_open(&r->frozen, &r->judge.task, origin, r->judge.source, e));
-	}
-	TRY(as_arena_init(&r->mem, "reader", ARENA_BYTES, e));
+	TRY(tr_reader_read(r, &m, origin, e));
 out:
 	io_model_close(&m);
 	return rc;

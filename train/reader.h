@@ -20,6 +20,9 @@ struct tr_reader {
  * move while it is open. */
 int tr_reader_open(struct tr_reader *r, const char *path, const struct tr_origin *origin,
 		   struct as_err *e) AS_CHECKED;
+/* The same from a file that is open; it may be closed after. */
+int tr_reader_read(struct tr_reader *r, const struct io_model *m, const struct tr_origin *origin,
+		   struct as_err *e) AS_CHECKED;
 void tr_reader_close(struct tr_reader *r);
 
 /* Why a case was refused; the error says it in words. */

@@ -46,16 +46,33 @@ static void add_view(struct tr_report *r, uint32_t parts)
 	}
 }
 
+static void begin(struct tr_report *r, const struct tr_data *d, size_t runs)
+{
+	*r = (struct tr_report){ .d = d,
+				 .c = d->task->kind == IO_VALUE ? 1 : d->task->labels,
+				 .runs = runs,
+				 .fold = as_calloc(d->n + 1, sizeof *r->fold) };
+}
+
+void tr_report_init_two(struct tr_report *r, const struct tr_data *d, const char *first,
+			const char *second)
+{
+	const char *const name[] = { first, second };
+
+	begin(r, d, 1);
+	for (size_t i = 0; i < 2; i++) {
+		add_view(r, tr_pattern(d->task->parts, 0));
+		(void)snprintf(r->line[i].name, TR_LINE_NAME, "%s", name[i]);
+	}
+}
+
 void tr_report_init(struct tr_report *r, const struct tr_data *d, size_t runs, uint32_t parts,
 		    bool baselines)
 {
 	const uint32_t all = parts & tr_pattern(d->task->parts, 0);
 	const int n = __builtin_popcount(all);
 
-	*r = (struct tr_report){ .d = d,
-				 .c = d->task->kind == IO_VALUE ? 1 : d->task->labels,
-				 .runs = runs,
-				 .fold = as_calloc(d->n + 1, sizeof *r->fold) };
+	begin(r, d, runs);
 	add_view(r, all);
 	(void)snprintf(r->line[0].name, TR_LINE_NAME, "all");
 	for (uint32_t m = 1; n > 1 && m <= all; m <<= 1) {
@@ -330,8 +347,11 @@ void tr_report_text(const struct tr_report *r, struct as_buf *out)
 		}
 	}
 	if (compared(r)) {
-		as_buf_printf(out, " %6s - all %6s", tr_metric_name(tr_main_metric(r->d->task)),
-			      "se");
+		char minus[TR_LINE_NAME + 16];
+
+		(void)snprintf(minus, sizeof minus, "%s - %s",
+			       tr_metric_name(tr_main_metric(r->d->task)), r->line[0].name);
+		as_buf_printf(out, " %12s %6s", minus, "se");
 	}
 	as_buf_puts(out, "\n");
 	text_folds(r, out);

@@ -44,6 +44,9 @@ struct tr_report {
 /* parts: bits of those that are shown. baselines: with lines for those that fit. */
 void tr_report_init(struct tr_report *r, const struct tr_data *d, size_t runs, uint32_t parts,
 		    bool baselines);
+/* One run of two models shown all parts: lines first and second. */
+void tr_report_init_two(struct tr_report *r, const struct tr_data *d, const char *first,
+			const char *second);
 void tr_report_free(struct tr_report *r);
 
 /* Takes the answers p [n, c] of line i in a run to these cases. */

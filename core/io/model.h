@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * model.h - a model file: safetensors, read strictly and written beside then renamed.
  *
- * Weights are one F32 tensor per nn_param, by name. The metadata holds, as JSON text:
+ * Weights are one F32 tensor per nn_param, by name; or, of a file from core/io/quantize.h, NAME as
+ * I8 and NAME.scale as F32, a scale a row. The metadata holds, as JSON text:
  *   format       "assay-model-1"
  *   name         the task's name and what made it
  *   task         io_task_write
@@ -9,6 +10,7 @@
  *   encoders     {"scan":{"modality","name","version","dim"}} for parts on frozen features
  *   calibration  temperatures, thresholds, target mean and sd (fusion/calibrate)
  *   training     the record: data digest, splits, seed, curves, scores
+ *   quantized    how many tensors are int8 and the digest of the file they come from
  * Read strictly, because readers that guess have been made to disagree: the header is at most
  * IO_HEADER_MAX, starts with {, is UTF-8 without duplicate keys; an entry has a known dtype, a
  * shape of at most IO_DIMS_MAX whole numbers whose bytes are exactly those of its offsets, and
@@ -65,10 +67,11 @@ const struct io_tensor *io_model_find(const struct io_model *m, const char *name
 /* Parses one metadata entry as a JSON object; AS_EFORMAT where it is absent. Free the result. */
 int io_model_meta(const struct io_model *m, const char *key, struct json_t **out,
 		  struct as_err *e) AS_CHECKED;
-/* Copies the tensors whose names are in ps into ps->v: each must be there as F32 with the same
- * shape. Tensors of the file that ps does not have are ignored unless their name starts with
- * prefix (NULL: none may be left over). AS_ESHAPE names every tensor
- * that is missing, left over or of another type or shape. */
+/* Copies the tensors whose names are in ps into ps->v: each must be there with the same shape as
+ * F32, or as I8 within 127 of zero beside NAME.scale, F32 [1, rows] of positive numbers, and then
+ * goes through nn_param_q8. Tensors of the file that ps does not have are ignored unless their name
+ * starts with prefix (NULL: none may be left over). AS_ESHAPE names every tensor that is missing,
+ * left over, of another type or shape or whose scales are none. */
 int io_model_bind(const struct io_model *m, struct nn_params *ps, const char *prefix,
 		  struct as_err *e) AS_CHECKED;
 
@@ -77,6 +80,9 @@ struct io_meta {
 	const char *json; /* text */
 };
 
+/* Appends a safetensors file of these tensors, one after another, to out. */
+int io_model_put(struct as_buf *out, const struct io_tensor *t, size_t n,
+		 const struct io_meta *meta, size_t metas, struct as_err *e) AS_CHECKED;
 /* Writes several parameter sets one after another, every weight as [rows, cols]; features are a set
  * of one parameter called "v". */
 int io_model_save(const char *path, const struct nn_params *const *ps, size_t sets,

@@ -53,6 +53,7 @@ void nn_attn_init(struct nn_attn *l, struct nn_params *ps, const char *prefix, s
 	for (size_t i = 0; i < 4; i++) {
 		(void)snprintf(name, sizeof name, "%s.%s", prefix, part[i]);
 		nn_linear_init(to[i], ps, name, i < 3 ? d : l->w, i < 3 ? l->w : d, i == 3, 1.0F);
+		nn_param_serve(ps, to[i]->w, NULL); /* products of some heads' rows or columns */
 	}
 	if (gated) { /* starts near sigma(2) = 0.88 for every channel */
 		l->gate.in = d;

@@ -30,7 +30,7 @@ void nn_conv_init(struct nn_conv *l, struct nn_params *ps, const char *prefix, s
 	l->w = nn_param_add(ps, prefix, "w", out, TAPS * in, NN_DECAY, NN_NORMAL,
 			    sqrtf(2.0F / (float)(TAPS * in)));
 	l->q8 = NULL;
-	nn_param_serve(ps, &l->q8);
+	nn_param_serve(ps, l->w, &l->q8);
 	l->b = nn_param_add(ps, prefix, "b", 1, out, 0, NN_ZERO, 0.0F);
 }
 

@@ -26,7 +26,7 @@ void nn_linear_init(struct nn_linear *l, struct nn_params *ps, const char *prefi
 	l->out = out;
 	l->w = nn_param_add(ps, prefix, "w", out, in, NN_DECAY, NN_NORMAL, gain / sqrtf((float)in));
 	l->q8 = NULL;
-	nn_param_serve(ps, &l->q8);
+	nn_param_serve(ps, l->w, &l->q8);
 	l->b = bias ? nn_param_add(ps, prefix, "b", 1, out, 0, NN_ZERO, 0.0F) : NN_NONE;
 }
 

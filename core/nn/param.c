@@ -5,6 +5,7 @@
 #include "core/tensor/q8.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,9 +34,15 @@ size_t nn_param_add(struct nn_params *ps, const char *prefix, const char *name, 
 	return p->at;
 }
 
-void nn_param_serve(struct nn_params *ps, struct tn_q8 **q8)
+void nn_param_serve(struct nn_params *ps, size_t at, struct tn_q8 **q8)
 {
-	ps->p[ps->n - 1].q8 = q8;
+	for (size_t i = ps->n; i > 0; i--) {
+		if (ps->p[i - 1].at == at) {
+			ps->p[i - 1].q8 = q8;
+			return;
+		}
+	}
+	assert(false);
 }
 
 int nn_param_q8(struct nn_params *ps, size_t i, const int8_t *w, const float *scale,

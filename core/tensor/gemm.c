@@ -5,6 +5,8 @@
  * ACM TOMS 16(1), section 3. */
 #include "core/tensor/gemm.h"
 
+#include "core/tensor/q8.h"
+
 #include <cblas.h>
 
 void tn_gemm_nn(struct tn_mat c, struct tn_cmat a, struct tn_cmat b, size_t m, size_t n, size_t k)
@@ -28,4 +30,5 @@ void tn_gemm_tn(struct tn_mat c, struct tn_cmat a, struct tn_cmat b, size_t m, s
 void tn_init(void)
 {
 	openblas_set_num_threads(1);
+	tn_q8_init();
 }

@@ -232,6 +232,11 @@ static bool has_vnni(void)
 	return ((unsigned)dnnl_get_effective_cpu_isa() & VNNI) == VNNI;
 }
 
+void tn_q8_init(void)
+{
+	(void)has_vnni();
+}
+
 int tn_q8_open(struct tn_q8 **out, const int8_t *w, const float *scale, size_t rows, size_t in,
 	       struct as_err *e)
 {
@@ -257,11 +262,9 @@ int tn_q8_open(struct tn_q8 **out, const int8_t *w, const float *scale, size_t r
 	*out = q;
 	omp_set_num_threads(1);
 	(void)dnnl_set_primitive_cache_capacity(CACHED);
-	if (has_vnni() && pack(q) != dnnl_success) {
-		tn_q8_close(q);
-		*out = NULL;
-		return as_fail(e, AS_ENOMEM, "oneDNN cannot lay out int8 weights [%zu, %zu]", rows,
-			       in);
+	if (has_vnni() && pack(q) != dnnl_success) { /* as where no memory may become code */
+		(void)dnnl_memory_destroy(q->packed);
+		q->packed = NULL;
 	}
 	return AS_OK;
 }

@@ -3,6 +3,7 @@
 #include "core/io/digest.h"
 #include "tests/e2e/world.h"
 #include "tests/support/check.h"
+#include "tests/support/tmpdir.h"
 
 #include <stdlib.h>
 
@@ -52,21 +53,19 @@ static char *find(struct proc *p, const char *id)
 	return NULL;
 }
 
-Test(e2e_path, daemon_judges_as_judge_does)
+/* The daemon's verdicts on all cases are those of `assay judge`. */
+static void judged_alike(const char *model)
 {
-	struct world w;
 	struct proc judge;
 	struct proc submit;
 	const char *line;
 	size_t cases = 0;
 
-	world_start_plain(&w);
 	submit_all(&submit);
-	cr_assert(
-	    eq(int,
-	       proc_run(&judge, "assay", "judge", world_model(), "--data", world_cases(), "--json"),
-	       0),
-	    "%s", judge.err.data);
+	cr_assert(eq(int,
+		     proc_run(&judge, "assay", "judge", model, "--data", world_cases(), "--json"),
+		     0),
+		  "%s", judge.err.data);
 	while ((line = proc_line(&judge, PROC_MS)) != NULL) {
 		char *want = verdict(line);
 		char *got = find(&submit, world_text(world_json(line), "subject"));
@@ -79,7 +78,48 @@ Test(e2e_path, daemon_judges_as_judge_does)
 	cr_assert(eq(sz, cases, (size_t)WORLD_CASES));
 	proc_free(&judge);
 	proc_free(&submit);
+}
+
+Test(e2e_path, daemon_judges_as_judge_does)
+{
+	struct world w;
+
+	world_start_plain(&w);
+	judged_alike(world_model());
 	world_stop(&w);
+}
+
+/* A daemon on the int8 form of world_model(), on a processor of these instructions (NULL: as it is)
+ * beside a judge on this one's. */
+static void int8_judged_alike(const char *instructions)
+{
+	const char *small = tmpdir_path("int8.safetensors");
+	struct proc p;
+	struct world w;
+
+	cr_assert(eq(int, proc_run(&p, "assay", "quantize", world_model(), "--out", small), 0),
+		  "%s", p.err.data);
+	proc_free(&p);
+	if (instructions != NULL) {
+		(void)setenv("ONEDNN_MAX_CPU_ISA", instructions, 1);
+	}
+	world_start(
+	    &w, world_settings(
+		    "assayd.ini",
+		    world_format("[stream.breast]\nmodel = %s\ndeadline_ms = 600000\n", small)));
+	(void)unsetenv("ONEDNN_MAX_CPU_ISA");
+	judged_alike(small);
+	world_stop(&w);
+}
+
+Test(e2e_path, daemon_judges_in_int8_as_judge_does)
+{
+	int8_judged_alike(NULL);
+}
+
+Test(e2e_path, int8_judgments_are_the_same_bits_without_integer_units)
+{
+	int8_judged_alike("SSE41");
 }
 
 Test(e2e_path, judgments_are_numbered_and_chained)

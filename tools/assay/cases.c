@@ -77,6 +77,28 @@ void cmd_say_replaced(const char *command, uint64_t bytes)
 	}
 }
 
+int cmd_load(const char *command, struct io_task *task, const struct tr_data_how *how,
+	     struct tr_pool *pool, struct tr_data *d, struct as_err *e)
+{
+	int rc;
+
+	if (how->split != NULL && task->split == NULL) {
+		return as_fail(e, AS_EUSAGE, "--split %s: the model's task has no split column",
+			       how->split);
+	}
+	if (how->split == NULL) {
+		free(task->group);
+		free(task->split);
+		task->group = task->split = NULL;
+	}
+	rc = tr_data_load(d, task, how, pool, e);
+	if (rc == AS_OK || d->bad > 0) {
+		cmd_say_data(command, d);
+	}
+	return rc == AS_OK && d->n == 0 ? as_fail(e, AS_EFORMAT, "%s: no case to score", how->path)
+					: rc;
+}
+
 static void say_labels(const char *command, const struct tr_data *d)
 {
 	for (size_t k = 0; k < d->task->labels; k++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cases.h - what train, eval and judge have in common on the command line. */
+ * cases.h - what train, eval, judge and quantize have in common on the command line. */
 #ifndef CMD_CASES_H
 #define CMD_CASES_H
 
@@ -19,6 +19,12 @@ void cmd_say_data(const char *command, const struct tr_data *d);
 
 /* Says how many bytes were not UTF-8, where some were. */
 void cmd_say_replaced(const char *command, uint64_t bytes);
+
+/* Loads cases to score a model's task on and says what was left out. The columns that only training
+ * needs are forgotten, but for the splits where how names one. AS_EFORMAT: no case. Free d also
+ * after a failure. */
+int cmd_load(const char *command, struct io_task *task, const struct tr_data_how *how,
+	     struct tr_pool *pool, struct tr_data *d, struct as_err *e) AS_CHECKED;
 
 /* Says which labels no case has, and which record columns no cell. */
 int cmd_say_gaps(const char *command, const struct tr_data *d, struct as_err *e) AS_CHECKED;

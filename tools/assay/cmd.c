@@ -65,6 +65,20 @@ static int put_whole(const struct cmd_option *o, const char *value, struct as_er
 	return AS_OK;
 }
 
+static int put_number(const struct cmd_option *o, const char *value, struct as_err *e)
+{
+	char *end;
+	const double v = strtod(value, &end);
+
+	if (end == value || *end != '\0' || !(v >= (double)o->min && v <= (double)o->max)) {
+		return as_fail(e, AS_EUSAGE,
+			       "--%s %.64s: want a number from %" PRIu64 " to %" PRIu64, o->name,
+			       value, o->min, o->max);
+	}
+	*(double *)o->to = v;
+	return AS_OK;
+}
+
 static int put(const struct cmd_option *o, const char *value, struct as_err *e)
 {
 	struct cmd_list *list = o->to;
@@ -78,6 +92,8 @@ static int put(const struct cmd_option *o, const char *value, struct as_err *e)
 		return AS_OK;
 	case CMD_WHOLE:
 		return put_whole(o, value, e);
+	case CMD_NUMBER:
+		return put_number(o, value, e);
 	case CMD_LIST:
 		break;
 	}

@@ -26,10 +26,11 @@
 enum { CMD_LIST_MAX = 256 };
 
 enum cmd_type {
-	CMD_FLAG,  /* bool */
-	CMD_TEXT,  /* const char *: borrowed from argv */
-	CMD_WHOLE, /* uint64_t, min .. max */
-	CMD_LIST,  /* struct cmd_list: the option may come again */
+	CMD_FLAG,   /* bool */
+	CMD_TEXT,   /* const char *: borrowed from argv */
+	CMD_WHOLE,  /* uint64_t, min .. max */
+	CMD_NUMBER, /* double, min .. max */
+	CMD_LIST,   /* struct cmd_list: the option may come again */
 };
 
 struct cmd_list {
@@ -68,6 +69,7 @@ int cmd_end(const struct cmd_spec *s, int rc, const struct as_err *e);
 int cmd_train(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_judge(int argc, char **argv);
+int cmd_quantize(int argc, char **argv);
 int cmd_task(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 /* Those that talk to a daemon: runtime is $ASSAY_RUNTIME, or NULL. */

@@ -2,11 +2,7 @@
  * cmd_eval.c - assay eval MODEL --data CASES.csv: scores a model on cases with targets. */
 #include "tools/assay/cases.h"
 #include "train/compare.h"
-#include "train/reader.h"
-#include "train/report.h"
-
-#include <stdio.h>
-#include <stdlib.h>
+#include "train/grade.h"
 
 struct options {
 	const char *data, *split, *predictions;
@@ -15,36 +11,6 @@ struct options {
 	uint64_t threads;
 	bool skip_bad, json;
 };
-
-/* Answers for every line of the report. */
-static int score(struct tr_reader *r, const struct tr_data *d, struct tr_report *report,
-		 struct tr_pool *pool, struct as_err *e)
-{
-	const struct fu_calibration *c = &r->judge.calibration;
-	size_t *cases = as_malloc((d->n + 1) * sizeof *cases);
-	float *p = as_malloc((d->n * report->c + 1) * sizeof *p);
-	struct tr_inputs in = { 0 };
-	struct tr_scores s = { 0 };
-	uint32_t mask[FU_PATTERNS];
-	const size_t masks = tr_patterns(d->task->parts, mask);
-	int rc;
-
-	for (size_t i = 0; i < d->n; i++) {
-		cases[i] = i;
-	}
-	TRY(tr_inputs_init(&in, d, &r->net.enc, e));
-	TRY(tr_score(&s, &r->net, &in, &(struct tr_question){ cases, d->n, mask, masks }, pool, e));
-	for (size_t i = 0; i < report->lines; i++) {
-		tr_answers(c, d->task, &s, report->line[i].pattern, p);
-		tr_report_put(report, i, 0, cases, d->n, p, c->threshold);
-	}
-out:
-	tr_scores_free(&s);
-	tr_inputs_free(&in);
-	free(p);
-	free(cases);
-	return rc;
-}
 
 static int tell(const struct options *o, const struct tr_report *report, struct as_err *e)
 {
@@ -72,16 +38,6 @@ out:
 	return rc;
 }
 
-/* The columns that only training needs need not be there, but in a table that has its splits. */
-static void forget(struct io_task *task, const struct options *o)
-{
-	if (o->split == NULL) {
-		free(task->group);
-		free(task->split);
-		task->group = task->split = NULL;
-	}
-}
-
 static int eval(const struct options *o, struct tr_reader *r, struct tr_pool *pool,
 		struct as_err *e)
 {
@@ -97,27 +53,14 @@ static int eval(const struct options *o, struct tr_reader *r, struct tr_pool *po
 	uint32_t parts = 0;
 	int rc;
 
-	if (o->split != NULL && task->split == NULL) {
-		return as_fail(e, AS_EUSAGE, "--split %s: the model's task has no split column",
-			       o->split);
-	}
 	TRY(cmd_without(task, &o->without, how.without, e));
 	for (size_t m = 0; m < task->parts; m++) {
 		how.origin.unused[m] = how.without[m];
 		parts |= how.without[m] ? 0 : 1U << m;
 	}
-	forget(task, o);
-	rc = tr_data_load(&d, task, &how, pool, e);
-	if (rc == AS_OK || d.bad > 0) {
-		cmd_say_data("eval", &d);
-	}
-	TRY(rc);
-	if (d.n == 0) {
-		rc = as_fail(e, AS_EFORMAT, "%s: no case to score", o->data);
-		goto out;
-	}
+	TRY(cmd_load("eval", task, &how, pool, &d, e));
 	tr_report_init(&report, &d, 1, parts, false);
-	TRY(score(r, &d, &report, pool, e));
+	TRY(tr_grade(r, &report, 0, report.lines, pool, e));
 	tr_compare(&report, 1);
 	TRY(tell(o, &report, e));
 out:

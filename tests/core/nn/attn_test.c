@@ -327,3 +327,15 @@ Test(nn_attn, inference_works_in_bounded_scratch)
 		probe_free(&p);
 	}
 }
+
+Test(nn_attn, a_quantized_model_leaves_it_floats)
+{
+	struct nn_params ps = { 0 };
+	struct nn_attn l;
+
+	nn_attn_init(&l, &ps, "a", 16, 2, 8, true, 0.05F);
+	for (size_t i = 0; i < ps.n; i++) {
+		cr_assert(zero(ptr, (void *)ps.p[i].q8), "%s", ps.p[i].name);
+	}
+	nn_params_free(&ps);
+}

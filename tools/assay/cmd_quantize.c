@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cmd_quantize.c - assay quantize MODEL --out FILE: a model in int8, checked on cases first. */
+#include "core/io/file.h"
+#include "core/io/quantize.h"
+#include "tools/assay/cases.h"
+#include "tools/assay/progress.h"
+#include "train/compare.h"
+#include "train/grade.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static const double POINTS = 100; /* a metric of 1 */
+
+struct options {
+	const char *out, *data, *split;
+	struct tr_origin origin;
+	uint64_t threads;
+	double max_loss; /* points */
+	bool skip_bad;
+};
+
+/* Both models, as a case would meet them. */
+struct both {
+	struct io_model file, small_file;
+	struct io_quantized small_bytes;
+	struct tr_reader whole, small;
+};
+
+static int check(const struct options *o, struct as_err *e)
+{
+	if (o->out == NULL) {
+		return as_fail(e, AS_EUSAGE, "--out: no file given");
+	}
+	if (o->data == NULL && (o->split != NULL || o->skip_bad)) {
+		return as_fail(e, AS_EUSAGE, "--%s needs --data", o->split ? "split" : "skip-bad");
+	}
+	return AS_OK;
+}
+
+/* What int8 loses, where that can be said. */
+static int judge_loss(const struct options *o, const struct tr_report *r, struct as_err *e)
+{
+	const enum tr_metric k = tr_main_metric(r->d->task);
+	const double before = r->line[0].m[0].v[k];
+	const double after = r->line[1].m[0].v[k];
+	const double loss = POINTS * (before - after);
+
+	if (isnan(loss)) {
+		return as_fail(e, AS_EFORMAT, "%s: these cases have no %s", o->data,
+			       tr_metric_name(k));
+	}
+	if (loss > o->max_loss) {
+		return as_fail(e, AS_EFORMAT,
+			       "int8 loses %.2f points of %s (%.4f, before %.4f), "
+			       "--max-loss is %g",
+			       loss, tr_metric_name(k), after, before, o->max_loss);
+	}
+	return AS_OK;
+}
+
+/* Prints both models' scores on the cases. */
+static int compare(const struct options *o, struct both *b, struct as_err *e)
+{
+	const struct tr_data_how how = { .path = o->data,
+					 .split = o->split,
+					 .keep = true,
+					 .skip_bad = o->skip_bad,
+					 .origin = o->origin,
+					 .sources = b->whole.judge.source };
+	struct tr_pool *pool = NULL;
+	struct tr_data d = { 0 };
+	struct tr_report report = { 0 };
+	struct as_buf out = { 0 };
+	int rc;
+
+	TRY(tr_pool_open(&pool, o->threads, e));
+	TRY(cmd_load("quantize", &b->whole.judge.task, &how, pool, &d, e));
+	tr_report_init_two(&report, &d, "fp32", "int8");
+	TRY(tr_grade(&b->whole, &report, 0, 1, pool, e));
+	TRY(tr_grade(&b->small, &report, 1, 1, pool, e));
+	tr_compare(&report, 1);
+	as_buf_printf(&out, "%s: %zu cases\n", d.task->name, report.scored);
+	tr_report_text(&report, &out);
+	TRY(cmd_write("-", &out, e));
+	TRY(judge_loss(o, &report, e));
+out:
+	as_buf_free(&out);
+	tr_report_free(&report);
+	tr_data_free(&d);
+	tr_pool_close(pool);
+	return rc;
+}
+
+static int open_both(const struct options *o, const char *path, struct both *b, struct as_err *e)
+{
+	int rc;
+
+	TRY(io_model_open(&b->file, path, e));
+	TRY(tr_reader_read(&b->whole, &b->file, NULL, e));
+	TRY(io_quantize(&b->file, &b->small_bytes, e));
+	TRY(io_model_open_mem(&b->small_file, b->small_bytes.file.data, b->small_bytes.file.len,
+			      o->out, e));
+	TRY(tr_reader_read(&b->small, &b->small_file, NULL, e));
+out:
+	return rc;
+}
+
+static void close_both(struct both *b)
+{
+	tr_reader_close(&b->small);
+	tr_reader_close(&b->whole);
+	io_model_close(&b->small_file);
+	io_quantized_free(&b->small_bytes);
+	io_model_close(&b->file);
+}
+
+static int run(const struct options *o, const char *path, struct as_err *e)
+{
+	struct both b = { 0 };
+	int rc;
+
+	TRY(check(o, e));
+	TRY(cmd_check_out(o->out, e));
+	TRY(open_both(o, path, &b, e));
+	if (o->data != NULL) {
+		TRY(compare(o, &b, e));
+	}
+	TRY(io_write_file(o->out, b.small_bytes.file.data, b.small_bytes.file.len, 0644, e));
+	printf("%s: %zu tensors in int8, %zu bytes of %zu (%.1f %%)\n", o->out,
+	       b.small_bytes.tensors, b.small_bytes.file.len, b.file.file.size,
+	       100.0 * (double)b.small_bytes.file.len / (double)b.file.file.size);
+out:
+	close_both(&b);
+	return rc;
+}
+
+int cmd_quantize(int argc, char **argv)
+{
+	struct options o = { .threads = cmd_threads(), .max_loss = 0.5 };
+	const struct cmd_option option[] = {
+		{ "out", "FILE", "where the int8 model goes", CMD_TEXT, &o.out, 0, 0 },
+		{ "data", "FILE", "cases with targets: print both models' scores, refuse a loss",
+		  CMD_TEXT, &o.data, 0, 0 },
+		{ "split", "NAME", "only the rows of this split; default: all", CMD_TEXT, &o.split,
+		  0, 0 },
+		{ "max-loss", "POINTS", "of 100 that the main metric may lose (0.5)", CMD_NUMBER,
+		  &o.max_loss, 0, 100 },
+		{ "threads", "N", "default: the processors", CMD_WHOLE, &o.threads, 1,
+		  TR_THREADS_MAX },
+		{ "skip-bad", NULL, "leave out cases that cannot be read", CMD_FLAG, &o.skip_bad, 0,
+		  0 },
+		{ "plugin", "FILE.so", "encoder of parts that were not trained with the model",
+		  CMD_TEXT, &o.origin.plugin, 0, 0 },
+		{ "features", "DIR", "features of such parts: DIR/CASE.PART.safetensors", CMD_TEXT,
+		  &o.origin.features, 0, 0 },
+	};
+	const struct cmd_spec spec = {
+		.name = "quantize",
+		.usage = "MODEL.safetensors --out INT8.safetensors [--data CASES.csv] [options]",
+		.about = "Writes a model with its matrices in 8-bit integers: about a quarter of "
+			 "the size. Every\nprogram that takes a model takes either. With --data "
+			 "it is written only where the main\nmetric (AUC; accuracy of more than "
+			 "two labels; R2 of a value) loses at most --max-loss.\n"
+			 "Exit: 65 where it loses more.\n",
+		.option = option,
+		.options = sizeof option / sizeof *option,
+		.words_min = 1,
+		.words_max = 1,
+	};
+	const char *word[1];
+	size_t words;
+	bool done;
+	struct as_err e = { 0 };
+	int rc;
+
+	TRY(cmd_parse(&spec, argc, argv, word, &words, &done, &e));
+	if (!done) {
+		TRY(run(&o, word[0], &e));
+	}
+out:
+	return cmd_end(&spec, rc, &e);
+}
