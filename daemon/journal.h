@@ -64,6 +64,10 @@ struct dm_found {
 
 struct dm_op {
 	enum dm_op_kind kind;
+	enum dm_letter letter; /* LETTER: what */
+	enum dm_replay replay; /* REPLAY */
+	enum st_state state;   /* FIND */
+	int rc;                /* LOAD, LETTER, FAILED */
 	char stream[IO_NAME_SIZE];
 	char kase[IO_CASE_MAX + 1];
 	struct bus_bytes *peer; /* whom to answer, or NULL */
@@ -73,17 +77,17 @@ struct dm_op {
 	char manifest[IO_DIGEST_SIZE];
 	bool complete, closed, wait;
 	bool early;       /* its pages are queued for workers already */
+	bool dead;        /* JUDGE: page is the one that the case is given up for */
+	bool known;       /* SUBSCRIBE, ACK, UNSUBSCRIBE: there is such a name */
 	int64_t received; /* ns since the epoch; JUDGE: when it was given */
 	int64_t arrived;  /* the same in steady time */
 	struct dm_page *page;
 	struct bus_bytes **bytes; /* [pages], SUBMIT */
 	size_t pages;
 	struct st_answer answer;
-	/* LETTER: what, of which (LIST: after which); as: RETRY's name. JUDGE: dead, page is the
-	 * one that the case is given up for, ended how the last attempt at it did */
-	enum dm_letter letter;
+	/* LETTER: of which (LIST: after which); as: RETRY's name. JUDGE: ended is how the last
+	 * attempt at a dead page did */
 	uint64_t id;
-	bool dead;
 	char ended[DM_ENDED_SIZE];
 	char as[IO_CASE_MAX + 1];
 	/* JUDGE: body; FIND, LOAD: appended to body; REPLAY: bodies one after another in it */
@@ -96,15 +100,11 @@ struct dm_op {
 	uint64_t epoch;          /* REPLAY: what the peer knows; 0: not said */
 	struct st_bounds bounds; /* OPEN, REPLAY, SUBSCRIBE, ACK, RETAIN */
 	uint64_t last, sent;     /* OPEN, REPLAY: the stream's last number; the last one in body */
-	enum dm_replay replay;   /* REPLAY */
-	bool known;              /* SUBSCRIBE, ACK, UNSUBSCRIBE: there is such a name */
-	uint64_t cursor;         /* where it is */
+	uint64_t cursor;         /* SUBSCRIBE, ACK: where the name is */
 	struct st_keep keep;     /* RETAIN; received: now */
 	size_t gone;             /* how many it let go */
-	enum st_state state;     /* FIND */
 	struct dm_found *found;  /* OPEN */
 	size_t founds;
-	int rc; /* LOAD, LETTER, FAILED */
 	struct as_err e;
 };
 
@@ -113,8 +113,8 @@ void dm_op_free(struct dm_op *op); /* accepts NULL */
 
 /* letters.c: the journal's side of LETTER. */
 int dm_letter_do(struct st_store *s, struct dm_op *op, struct as_err *e) AS_CHECKED;
-/* Collects the cases that the store reports, a call a page, in op->found. */
-int dm_op_found(void *op, const struct st_case *c, const struct st_page *p,
+/* Collects the cases that the store reports, a call a page, in found of the op that is ctx. */
+int dm_op_found(void *ctx, const struct st_case *c, const struct st_page *p,
 		struct as_err *e) AS_CHECKED;
 
 struct dm_journal {

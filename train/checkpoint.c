@@ -17,7 +17,7 @@ enum {
 	ABOUT_MAX = 16 << 20, /* bytes of the file `about` */
 	SHARE = 10,           /* writing takes one SHARE-th of the time at most */
 	DIGEST = IO_DIGEST_SIZE - 1,
-	HEAD = sizeof MAGIC - 1 + 2 * DIGEST, /* then pieces, each a size and its bytes */
+	HEAD = sizeof MAGIC - 1 + DIGEST + DIGEST, /* then pieces, each a size and its bytes */
 };
 
 static char *path_of(const struct tr_checkpoint *c, const char *file)
@@ -239,7 +239,7 @@ int tr_checkpoint_load(const struct tr_checkpoint *c, size_t training, bool done
 		io_digest(p + HEAD, m.size - HEAD, digest);
 	}
 	*found = m.size >= HEAD && memcmp(p, MAGIC, sizeof MAGIC - 1) == 0 &&
-		 memcmp(p + HEAD - 2 * DIGEST, c->key, DIGEST) == 0 &&
+		 memcmp(p + HEAD - DIGEST - DIGEST, c->key, DIGEST) == 0 &&
 		 memcmp(p + HEAD - DIGEST, digest, DIGEST) == 0 &&
 		 fill(p + HEAD, m.size - HEAD, piece, pieces);
 	if (!*found) {

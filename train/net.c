@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+/* Hinton, Vinyals, Dean (2015), arXiv:1503.02531, section 3: 2.5 to 4 for small students. */
+static const float SOFT = 4.0F;
+
 int tr_net_open(struct tr_net *net, const struct io_task *task, const struct fu_source *frozen,
 		const struct json_t *statistics, uint64_t seed, struct as_err *e)
 {
@@ -204,4 +207,20 @@ double tr_net_loss(const struct tr_net *net, const struct tr_pass *p, const stru
 		}
 	}
 	return loss;
+}
+
+double tr_net_distil(const struct tr_net *net, const struct tr_pass *p, const float *teacher,
+		     double weight, float *d)
+{
+	const float *logits = p->fuse.logits;
+
+	switch (net->task->kind) {
+	case IO_CLASS:
+		return nn_loss_soft_class(logits, teacher, d, net->fuse.c, SOFT, weight);
+	case IO_MULTI:
+		return nn_loss_soft_multi(logits, teacher, d, net->fuse.c, SOFT, weight);
+	case IO_VALUE:
+		break;
+	}
+	return nn_loss_value(logits, teacher[0], d, weight);
 }

@@ -69,5 +69,9 @@ struct tr_target {
  * of the parts fused alone); adds its slopes (g NULL: not wanted, and the task's loss alone). */
 double tr_net_loss(const struct tr_net *net, const struct tr_pass *p, const struct tr_target *t,
 		   double weight, struct tr_slopes *g);
+/* weight * the distance of the logits from a teacher's [c]: of soft labels at temperature 4, of a
+ * value half the square. Adds its slopes to d [c]. */
+double tr_net_distil(const struct tr_net *net, const struct tr_pass *p, const float *teacher,
+		     double weight, float *d);
 
 #endif

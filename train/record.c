@@ -74,6 +74,9 @@ int tr_study_save(const struct tr_study *s, const char *path, struct as_err *e)
 		}
 	}
 	io_jw_end_arr(&w);
+	if (s->compressed.len > 0) {
+		io_jw_raw(&w, "compressed", s->compressed.data);
+	}
 	if (s->done > 0) {
 		io_jw_obj(&w, "scores");
 		tr_report_write(&s->report, &w);

@@ -7,6 +7,7 @@
 #include "train/checkpoint.h"
 #include "train/net.h"
 #include "train/pool.h"
+#include "train/score.h"
 
 /* What one epoch came to. Losses are per case; NAN where there is no stop set. */
 struct tr_epoch {
@@ -38,6 +39,9 @@ struct tr_plan {
 	struct tr_pool *pool;
 	const struct tr_watch *watch;
 	struct tr_checkpoint *checkpoint; /* NULL: none is kept */
+	const struct tr_scores *teacher;  /* of all cases under all patterns: its logits are learned
+					   * beside the target; NULL: none */
+	bool still; /* nothing is hidden, dropped or augmented: gradients only, not a training */
 };
 
 struct tr_outcome {

@@ -2,6 +2,7 @@
 #include "train/step.h"
 
 #include "fusion/match.h"
+#include "train/calibrate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,17 @@ uint32_t tr_hide_parts(struct as_rng *rng, uint32_t present, float chance)
 	return shown != 0 ? shown : present;
 }
 
+/* Beside the target, the teacher's logits for the same parts of the case. */
+static double distil(const struct tr_step *s, struct tr_slot *slot, uint32_t shown)
+{
+	const struct tr_scores *t = s->plan->teacher;
+	const size_t pattern = tr_pattern(t->parts, shown);
+	const float *logits = tr_scores_of(t, pattern) + slot->index * t->c;
+
+	return tr_net_distil(s->net, &slot->pass, logits, 1.0 / (double)s->batch,
+			     slot->slopes.logits);
+}
+
 static void forward(void *ctx, size_t i, size_t thread)
 {
 	struct tr_step *s = ctx;
@@ -82,10 +94,12 @@ static void forward(void *ctx, size_t i, size_t thread)
 	slot->step = (struct nn_step){ .p = s->net->ps.v,
 				       .g = s->g[thread],
 				       .mem = &s->mem[thread],
-				       .rng = &slot->rng,
+				       .rng = plan->still ? NULL : &slot->rng,
+				       .keep = plan->still,
 				       .dropout = h->dropout,
 				       .gate_loss = h->gate_loss / (float)s->batch };
-	shown = tr_hide_parts(&slot->rng, c->parts & plan->parts, h->part_dropout);
+	shown = c->parts & plan->parts;
+	shown = plan->still ? shown : tr_hide_parts(&slot->rng, shown, h->part_dropout);
 	tr_net_encode(s->net, &slot->step, plan->in, c, shown, &slot->pass);
 	tr_net_fuse(s->net, &slot->step, shown, &slot->pass);
 	if (h->alone_loss > 0) {
@@ -93,6 +107,9 @@ static void forward(void *ctx, size_t i, size_t thread)
 	}
 	tr_slopes_init(&slot->slopes, s->net, &slot->step, &slot->pass);
 	slot->loss = tr_net_loss(s->net, &slot->pass, &t, 1.0 / (double)s->batch, &slot->slopes);
+	if (plan->teacher != NULL) {
+		slot->loss += distil(s, slot, shown);
+	}
 }
 
 static void backward(void *ctx, size_t i, size_t thread)

@@ -157,7 +157,7 @@ static int split(struct tr_study *s, struct as_err *e)
 	return AS_OK;
 }
 
-static struct tr_plan plan_of(const struct tr_study *s, const struct tr_split *p, uint32_t parts)
+struct tr_plan tr_study_plan(const struct tr_study *s, const struct tr_split *p, uint32_t parts)
 {
 	return (struct tr_plan){ .train = p->train,
 				 .trains = p->trains,
@@ -199,7 +199,7 @@ static int retrain_line(struct tr_study *s, size_t i, size_t k, struct as_err *e
 {
 	const struct tr_split *split = &s->run[k].split;
 	const uint32_t parts = tr_pattern(s->d->task->parts, s->report.line[i].pattern);
-	struct tr_plan plan = plan_of(s, split, parts);
+	struct tr_plan plan = tr_study_plan(s, split, parts);
 	struct tr_trained t = { 0 };
 	struct tr_scores scores = { 0 };
 	size_t n;
@@ -333,7 +333,7 @@ static void take(struct tr_study *s, struct tr_trained *t, size_t k)
 static int run_one(struct tr_study *s, size_t k, struct as_err *e)
 {
 	const struct tr_split *split = &s->run[k].split;
-	struct tr_plan plan = plan_of(s, split, UINT32_MAX);
+	struct tr_plan plan = tr_study_plan(s, split, UINT32_MAX);
 	struct tr_trained t = { 0 };
 	int rc;
 
@@ -397,7 +397,7 @@ static int run_whole(struct tr_study *s, struct as_err *e)
 	for (size_t i = 0; i < s->d->n; i++) {
 		all.train[i] = i;
 	}
-	plan = plan_of(s, &all, UINT32_MAX);
+	plan = tr_study_plan(s, &all, UINT32_MAX);
 	plan.epochs = median_best(s) + 1 < plan.schedule ? median_best(s) + 1 : plan.schedule;
 	s->o->watch->begin(s->o->watch->ctx, "all cases", s->runs, s->runs);
 	TRY(tr_trained_fit(&t, s->d, &plan, e));
@@ -414,14 +414,24 @@ out:
 	return rc;
 }
 
-int tr_study_run(struct tr_study *s, const struct tr_data *d, const struct tr_options *o,
-		 struct as_err *e)
+int tr_study_open(struct tr_study *s, const struct tr_data *d, const struct tr_options *o,
+		  struct as_err *e)
 {
 	int rc;
 
 	*s = (struct tr_study){ .d = d, .o = o };
 	TRY(prepare(s, e));
 	TRY(split(s, e));
+out:
+	return rc;
+}
+
+int tr_study_run(struct tr_study *s, const struct tr_data *d, const struct tr_options *o,
+		 struct as_err *e)
+{
+	int rc;
+
+	TRY(tr_study_open(s, d, o, e));
 	tr_report_init(&s->report, d, s->runs, UINT32_MAX, true);
 	if (o->folds > 0 && o->shuffles > 0) {
 		tr_report_shuffles(&s->report, o->shuffles);
@@ -455,5 +465,6 @@ void tr_study_free(struct tr_study *s)
 	tr_scores_free(&s->pooled);
 	tr_report_free(&s->report);
 	tr_trained_free(&s->kept);
+	as_buf_free(&s->compressed);
 	*s = (struct tr_study){ 0 };
 }

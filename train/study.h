@@ -42,8 +42,14 @@ struct tr_study {
 	struct tr_trained kept; /* the model */
 	bool whole;             /* kept was trained on all cases */
 	bool interrupted;
+	struct as_buf compressed; /* JSON: from what and how the model was compressed, or empty */
 };
 
+/* The cases and their splits alone. As for tr_study_run. */
+int tr_study_open(struct tr_study *s, const struct tr_data *d, const struct tr_options *o,
+		  struct as_err *e) AS_CHECKED;
+/* A training of a split with these parts (bits). */
+struct tr_plan tr_study_plan(const struct tr_study *s, const struct tr_split *p, uint32_t parts);
 /* AS_EFORMAT: the cases do not do for training (one label, fewer groups than folds, ...).
  * AS_ECLOSED: interrupted before there was a model. Free whatever the result. */
 int tr_study_run(struct tr_study *s, const struct tr_data *d, const struct tr_options *o,

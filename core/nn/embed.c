@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * embed.c - bag of table rows per token.
  *
- *   forward    y_i    = 1/m_i  sum over j of E[id_ij]        m_i ids of token i
- *   backward   dE[id_ij] += dy_i / m_i
+ *   forward    y_i    = 1/m_i  sum over j of E[r_ij]         m_i ids of token i, r = row of id
+ *   backward   dE[r_ij] += dy_i / m_i
  *
  * Joulin, Grave, Bojanowski, Mikolov, "Bag of Tricks for Efficient Text Classification" (2016),
  * arXiv:1607.01759, section 2, on hashed words and byte n-grams. */
@@ -15,9 +15,14 @@
 void nn_embed_init(struct nn_embed *l, struct nn_params *ps, const char *prefix, size_t rows,
 		   size_t d)
 {
-	l->rows = rows;
-	l->d = d;
+	*l = (struct nn_embed){ .rows = rows, .d = d };
 	l->e = nn_param_add(ps, prefix, "e", rows, d, NN_DECAY, NN_NORMAL, 0.5F);
+}
+
+/* Where the row of an id begins. */
+static size_t row_at(const struct nn_embed *l, uint32_t id)
+{
+	return l->e + (l->row != NULL ? l->row[id] : id) * l->d;
 }
 
 void nn_embed_fwd(const struct nn_embed *l, const float *p, const struct nn_bags *x,
@@ -28,7 +33,7 @@ void nn_embed_fwd(const struct nn_embed *l, const float *p, const struct nn_bags
 		const size_t m = x->start[i + 1] - x->start[i];
 
 		for (size_t j = x->start[i]; j < x->start[i + 1]; j++) {
-			tn_axpy(y + i * l->d, 1.0F / (float)m, p + l->e + x->ids[j] * l->d, l->d);
+			tn_axpy(y + i * l->d, 1.0F / (float)m, p + row_at(l, x->ids[j]), l->d);
 		}
 	}
 }
@@ -40,7 +45,7 @@ void nn_embed_bwd(const struct nn_embed *l, float *g, const struct nn_bags *x,
 		const size_t m = x->start[i + 1] - x->start[i];
 
 		for (size_t j = x->start[i]; j < x->start[i + 1]; j++) {
-			tn_axpy(g + l->e + x->ids[j] * l->d, 1.0F / (float)m, dy + i * l->d, l->d);
+			tn_axpy(g + row_at(l, x->ids[j]), 1.0F / (float)m, dy + i * l->d, l->d);
 		}
 	}
 }

@@ -6,10 +6,11 @@
 
 #include <stdint.h>
 
-/* Bag of table rows per token: y_i = mean over j of E[id_ij].  E [rows, d], y [n, d]. */
+/* Bag of table rows per token: y_i = mean over j of E[row of id_ij].  E [rows, d], y [n, d]. */
 struct nn_embed {
 	size_t rows, d;
-	size_t e; /* offset of E */
+	size_t e;            /* offset of E */
+	const uint32_t *row; /* the row of each id where ids share rows, borrowed; NULL: the id */
 };
 
 /* The ids of n tokens: token i has ids[start[i] .. start[i + 1]); none at all gives a zero row. */

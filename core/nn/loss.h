@@ -13,6 +13,12 @@ float nn_sigmoid(float x);
 double nn_loss_class(const float *logits, const float *t, float *d, size_t c, double weight);
 /* mean_k binary cross-entropy of sigmoid(logits_k) against t_k. */
 double nn_loss_multi(const float *logits, const float *t, float *d, size_t c, double weight);
+/* t^2 KL(softmax(teacher / t) || softmax(logits / t)); of multi the mean over yes and no of each.
+ */
+double nn_loss_soft_class(const float *logits, const float *teacher, float *d, size_t c, float t,
+			  double weight);
+double nn_loss_soft_multi(const float *logits, const float *teacher, float *d, size_t c, float t,
+			  double weight);
 /* (y - t)^2 / 2 */
 double nn_loss_value(const float *y, float t, float *d, double weight);
 

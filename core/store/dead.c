@@ -111,7 +111,7 @@ out:
 
 int st_dead_drop(struct st_store *s, uint64_t id, struct as_err *e)
 {
-	struct owner o;
+	struct owner o = { 0 };
 	const int rc = find(s, id, &o, e);
 
 	return rc == AS_OK ? let_go(s, id, o.id, e) : rc;

@@ -27,8 +27,8 @@ struct tn_q8;
 /* Asks the system for the state that the processor's integer units need, once in a process and
  * before it may lock itself down; tn_init does. */
 void tn_q8_init(void);
-/* w [out, in] in -127 .. 127 and scale [out] are copied. */
-int tn_q8_open(struct tn_q8 **q, const int8_t *w, const float *scale, size_t out, size_t in,
+/* w [rows, in] in -127 .. 127 and scale [rows] are copied; rows are the layer's outputs. */
+int tn_q8_open(struct tn_q8 **out, const int8_t *w, const float *scale, size_t rows, size_t in,
 	       struct as_err *e) AS_CHECKED;
 void tn_q8_close(struct tn_q8 *q);
 /* y [n, out] is overwritten: x [n, in] W' + bias (NULL: none). */

@@ -115,8 +115,9 @@ void enc_augment(struct as_rng *rng, const float *x, float *y, size_t size, size
 
 	memset(y, 0, size * size * channels * sizeof *y);
 	for (size_t i = 0; i < size * size; i++) {
+		const size_t r = i / size;
 		const float u = ((float)(i % size) - centre) * (w.mirror ? -1.0F : 1.0F);
-		const float v = (float)(i / size) - centre;
+		const float v = (float)r - centre;
 		const float row = centre + w.cos * v - w.sin * u - w.down;
 		const float col = centre + w.cos * u + w.sin * v - w.right;
 		float *to = y + i * channels;

@@ -11,8 +11,20 @@ const char enc_image_kind_version[] = "1";
 
 struct image {
 	struct enc_image_model model;
+	struct io_pruned pruned;
 	struct enc_picture want;
 };
+
+static void image_close(void *enc)
+{
+	struct image *m = enc;
+
+	if (m != NULL) {
+		enc_image_model_free(&m->model);
+		io_pruned_free(&m->pruned);
+	}
+	free(m);
+}
 
 static int image_open(void **enc, struct nn_params *ps, const struct io_task *task,
 		      const struct json_t *statistics, struct as_err *e)
@@ -21,7 +33,6 @@ static int image_open(void **enc, struct nn_params *ps, const struct io_task *ta
 	struct image *m;
 	int rc;
 
-	(void)statistics;
 	*enc = NULL;
 	if (h->width % 4 != 0) {
 		return as_fail(e, AS_ECONFIG, "width = %u: the image encoder wants a multiple of 4",
@@ -32,22 +43,17 @@ static int image_open(void **enc, struct nn_params *ps, const struct io_task *ta
 		return rc;
 	}
 	m = as_calloc(1, sizeof *m);
-	enc_image_model_init(&m->model, ps, h);
+	rc = io_pruned_parse(&m->pruned, statistics, "image", h, h->image_blocks, e);
+	if (rc != AS_OK) {
+		image_close(m);
+		return rc;
+	}
+	enc_image_model_init(&m->model, ps, h, &m->pruned);
 	m->want = (struct enc_picture){ .size = h->image_size,
 					.channels = m->model.channels,
 					.pad = h->image_pad == 1 };
 	*enc = m;
 	return AS_OK;
-}
-
-static void image_close(void *enc)
-{
-	struct image *m = enc;
-
-	if (m != NULL) {
-		enc_image_model_free(&m->model);
-	}
-	free(m);
 }
 
 static void image_input_free(struct enc_input *in)

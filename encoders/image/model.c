@@ -20,7 +20,8 @@ struct enc_image_act {
 	struct nn_stack_act stack;
 };
 
-void enc_image_model_init(struct enc_image_model *m, struct nn_params *ps, const struct io_hyper *h)
+void enc_image_model_init(struct enc_image_model *m, struct nn_params *ps, const struct io_hyper *h,
+			  const struct io_pruned *pruned)
 {
 	*m = (struct enc_image_model){
 		.width = h->width,
@@ -39,7 +40,8 @@ void enc_image_model_init(struct enc_image_model *m, struct nn_params *ps, const
 						.mlp = h->mlp,
 						.blocks = h->image_blocks,
 						.gated = h->gates == 1,
-						.threshold = h->gate_threshold });
+						.threshold = h->gate_threshold,
+						.size = pruned->size });
 }
 
 void enc_image_model_free(struct enc_image_model *m)

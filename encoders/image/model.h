@@ -3,6 +3,7 @@
 #ifndef ENC_IMAGE_MODEL_H
 #define ENC_IMAGE_MODEL_H
 
+#include "core/io/pruned.h"
 #include "core/io/task.h"
 #include "core/nn/norm.h"
 #include "core/nn/stack.h"
@@ -22,8 +23,8 @@ struct enc_image_model {
 struct enc_image_act; /* what bwd needs, in step.mem */
 
 /* Registers "image.*". */
-void enc_image_model_init(struct enc_image_model *m, struct nn_params *ps,
-			  const struct io_hyper *h);
+void enc_image_model_init(struct enc_image_model *m, struct nn_params *ps, const struct io_hyper *h,
+			  const struct io_pruned *pruned);
 void enc_image_model_free(struct enc_image_model *m);
 /* x [image_size, image_size, channels]; rows [side * side, width] is overwritten. */
 void enc_image_model_fwd(const struct enc_image_model *m, const struct nn_step *s, const float *x,

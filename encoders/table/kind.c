@@ -12,6 +12,7 @@ const char enc_table_kind_version[] = "1";
 struct table {
 	struct enc_table_stats stats;
 	struct enc_table_model model;
+	struct io_pruned pruned;
 };
 
 static void table_close(void *enc)
@@ -20,6 +21,7 @@ static void table_close(void *enc)
 
 	if (t != NULL) {
 		enc_table_model_free(&t->model);
+		io_pruned_free(&t->pruned);
 		enc_table_stats_free(&t->stats);
 	}
 	free(t);
@@ -29,14 +31,19 @@ static int table_open(void **enc, struct nn_params *ps, const struct io_task *ta
 		      const struct json_t *statistics, struct as_err *e)
 {
 	struct table *t = as_calloc(1, sizeof *t);
-	const int rc = enc_table_stats_parse(&t->stats, task, statistics, e);
+	int rc = enc_table_stats_parse(&t->stats, task, statistics, e);
 
 	*enc = NULL;
+	if (rc == AS_OK) {
+		rc = io_pruned_parse(&t->pruned, statistics, "table", &task->hyper,
+				     task->hyper.table_blocks, e);
+	}
 	if (rc != AS_OK) {
 		table_close(t);
 		return rc;
 	}
-	enc_table_model_init(&t->model, ps, &task->hyper, enc_table_stats_columns(&t->stats));
+	enc_table_model_init(&t->model, ps, &task->hyper, enc_table_stats_columns(&t->stats),
+			     &t->pruned);
 	*enc = t;
 	return AS_OK;
 }

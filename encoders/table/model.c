@@ -31,7 +31,7 @@ struct enc_table_act {
 };
 
 void enc_table_model_init(struct enc_table_model *m, struct nn_params *ps, const struct io_hyper *h,
-			  size_t columns)
+			  size_t columns, const struct io_pruned *pruned)
 {
 	*m = (struct enc_table_model){
 		.width = h->width,
@@ -41,7 +41,8 @@ void enc_table_model_init(struct enc_table_model *m, struct nn_params *ps, const
 	nn_embed_init(&m->names, ps, "table.names", 2 * columns + 1 + ENC_NAME_BUCKETS, h->width);
 	m->numbers = nn_param_add(ps, "table.numbers", "w", (columns + 1) * m->bins, h->width,
 				  NN_DECAY, NN_NORMAL, 1.0F / sqrtf((float)m->bins));
-	nn_embed_init(&m->words, ps, "table.words", h->text_buckets, h->text_embed);
+	nn_embed_init(&m->words, ps, "table.words", pruned->rows, h->text_embed);
+	m->words.row = pruned->row;
 	nn_linear_init(&m->in, ps, "table.in", 2UL * h->text_embed, h->width, false, 1.0F);
 	nn_norm_init(&m->in_norm, ps, "table.in_norm", h->width);
 	nn_stack_init(&m->stack, ps, "table",
@@ -51,7 +52,8 @@ void enc_table_model_init(struct enc_table_model *m, struct nn_params *ps, const
 						.blocks = h->table_blocks,
 						.gated = h->gates == 1,
 						.threshold = h->gate_threshold,
-						.spanned = h->spans == 1 });
+						.spanned = h->spans == 1,
+						.size = pruned->size });
 }
 
 void enc_table_model_free(struct enc_table_model *m)

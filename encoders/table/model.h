@@ -3,6 +3,7 @@
 #ifndef ENC_TABLE_MODEL_H
 #define ENC_TABLE_MODEL_H
 
+#include "core/io/pruned.h"
 #include "core/io/task.h"
 #include "core/nn/embed.h"
 #include "core/nn/linear.h"
@@ -16,7 +17,7 @@ struct enc_table_model {
 	float cell_dropout;
 	struct nn_embed names; /* [2 C + 1 + ENC_NAME_BUCKETS, width] as cells.h numbers them */
 	size_t numbers;        /* offset of W [(C + 1) bins, width]; column C: all unknown ones */
-	struct nn_embed words; /* [text_buckets, text_embed] */
+	struct nn_embed words; /* [text_buckets, text_embed], or what is left of them */
 	struct nn_linear in;   /* 2 text_embed -> width */
 	struct nn_norm in_norm;
 	struct nn_stack stack;
@@ -24,9 +25,9 @@ struct enc_table_model {
 
 struct enc_table_act; /* what bwd needs, in step.mem */
 
-/* Registers "table.*" for C known columns. */
+/* Registers "table.*" for C known columns. pruned is borrowed as long as m. */
 void enc_table_model_init(struct enc_table_model *m, struct nn_params *ps, const struct io_hyper *h,
-			  size_t columns);
+			  size_t columns, const struct io_pruned *pruned);
 void enc_table_model_free(struct enc_table_model *m);
 /* rows [enc_chunk_rows(cells->n), width] is overwritten. */
 void enc_table_model_fwd(const struct enc_table_model *m, const struct nn_step *s,

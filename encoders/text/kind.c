@@ -11,27 +11,10 @@ const char enc_text_kind_version[] = "1";
 
 struct text {
 	struct enc_text_model model;
+	struct io_pruned pruned;
+	uint32_t buckets; /* of words */
 	size_t words_max;
 };
-
-static int text_open(void **enc, struct nn_params *ps, const struct io_task *task,
-		     const struct json_t *statistics, struct as_err *e)
-{
-	const struct io_hyper *h = &task->hyper;
-	struct text *t;
-
-	(void)statistics;
-	*enc = NULL;
-	if (h->width % 2 != 0) {
-		return as_fail(e, AS_ECONFIG, "width = %u: the text encoder wants an even width",
-			       h->width);
-	}
-	t = as_calloc(1, sizeof *t);
-	t->words_max = h->text_words;
-	enc_text_model_init(&t->model, ps, h);
-	*enc = t;
-	return AS_OK;
-}
 
 static void text_close(void *enc)
 {
@@ -39,16 +22,41 @@ static void text_close(void *enc)
 
 	if (t != NULL) {
 		enc_text_model_free(&t->model);
+		io_pruned_free(&t->pruned);
 	}
 	free(t);
+}
+
+static int text_open(void **enc, struct nn_params *ps, const struct io_task *task,
+		     const struct json_t *statistics, struct as_err *e)
+{
+	const struct io_hyper *h = &task->hyper;
+	struct text *t;
+	int rc;
+
+	*enc = NULL;
+	if (h->width % 2 != 0) {
+		return as_fail(e, AS_ECONFIG, "width = %u: the text encoder wants an even width",
+			       h->width);
+	}
+	t = as_calloc(1, sizeof *t);
+	t->words_max = h->text_words;
+	t->buckets = h->text_buckets;
+	rc = io_pruned_parse(&t->pruned, statistics, "text", h, h->text_blocks, e);
+	if (rc != AS_OK) {
+		text_close(t);
+		return rc;
+	}
+	enc_text_model_init(&t->model, ps, h, &t->pruned);
+	*enc = t;
+	return AS_OK;
 }
 
 static int text_prepare(const void *enc, const struct assay_item *item, struct enc_input *in,
 			struct as_err *e)
 {
 	const struct text *t = enc;
-	const int rc = enc_tokens_read(in, item->data, item->size, (uint32_t)t->model.embed.rows,
-				       t->words_max, e);
+	const int rc = enc_tokens_read(in, item->data, item->size, t->buckets, t->words_max, e);
 
 	for (size_t r = 0; rc == AS_OK && r < in->rows; r++) {
 		in->place[r].page = item->page;

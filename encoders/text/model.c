@@ -26,13 +26,15 @@ struct enc_text_act {
 	struct nn_stack_act stack;
 };
 
-void enc_text_model_init(struct enc_text_model *m, struct nn_params *ps, const struct io_hyper *h)
+void enc_text_model_init(struct enc_text_model *m, struct nn_params *ps, const struct io_hyper *h,
+			 const struct io_pruned *pruned)
 {
 	*m = (struct enc_text_model){
 		.width = h->width,
 		.word_dropout = h->word_dropout,
 	};
-	nn_embed_init(&m->embed, ps, "text.embed", h->text_buckets, h->text_embed);
+	nn_embed_init(&m->embed, ps, "text.embed", pruned->rows, h->text_embed);
+	m->embed.row = pruned->row;
 	nn_linear_init(&m->in, ps, "text.in", h->text_embed, h->width, false, 1.0F);
 	nn_norm_init(&m->in_norm, ps, "text.in_norm", h->width);
 	nn_stack_init(&m->stack, ps, "text",
@@ -42,7 +44,8 @@ void enc_text_model_init(struct enc_text_model *m, struct nn_params *ps, const s
 						.blocks = h->text_blocks,
 						.gated = h->gates == 1,
 						.threshold = h->gate_threshold,
-						.spanned = h->spans == 1 });
+						.spanned = h->spans == 1,
+						.size = pruned->size });
 }
 
 void enc_text_model_free(struct enc_text_model *m)

@@ -3,6 +3,7 @@
 #ifndef ENC_TEXT_MODEL_H
 #define ENC_TEXT_MODEL_H
 
+#include "core/io/pruned.h"
 #include "core/io/task.h"
 #include "core/nn/embed.h"
 #include "core/nn/linear.h"
@@ -13,7 +14,7 @@
 struct enc_text_model {
 	size_t width;
 	float word_dropout;
-	struct nn_embed embed; /* [text_buckets, text_embed] */
+	struct nn_embed embed; /* [text_buckets, text_embed], or what is left of them */
 	struct nn_linear in;   /* text_embed -> width */
 	struct nn_norm in_norm;
 	struct nn_stack stack;
@@ -21,8 +22,9 @@ struct enc_text_model {
 
 struct enc_text_act; /* what bwd needs, in step.mem */
 
-/* Registers "text.*". */
-void enc_text_model_init(struct enc_text_model *m, struct nn_params *ps, const struct io_hyper *h);
+/* Registers "text.*". pruned is borrowed as long as m. */
+void enc_text_model_init(struct enc_text_model *m, struct nn_params *ps, const struct io_hyper *h,
+			 const struct io_pruned *pruned);
 void enc_text_model_free(struct enc_text_model *m);
 /* bags: one a word; rows [enc_chunk_rows(bags->n), width] is overwritten. */
 void enc_text_model_fwd(const struct enc_text_model *m, const struct nn_step *s,

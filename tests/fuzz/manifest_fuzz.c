@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * manifest_fuzz.c - JSON as it comes in messages and in a model's metadata: a task, the
- * calibration, the statistics of the training cells. */
+ * calibration, the statistics of the training cells, what was pruned. */
+#include "core/io/pruned.h"
 #include "encoders/table/stats.h"
 #include "fusion/calibration.h"
 #include "tests/fuzz/fuzz.h"
@@ -11,6 +12,7 @@ static void parse_task(const struct json_t *doc)
 	struct io_task t = { 0 };
 	struct fu_calibration *c = malloc(sizeof *c);
 	struct enc_table_stats s = { 0 };
+	struct io_pruned p = { 0 };
 
 	if (io_task_parse(&t, doc, &e) != AS_OK) {
 		fuzz_said_why(e.code, &e);
@@ -22,6 +24,11 @@ static void parse_task(const struct json_t *doc)
 		fuzz_said_why(enc_table_stats_parse(&s, &t, io_json_find(doc, "statistics"), &e),
 			      &e);
 		enc_table_stats_free(&s);
+		e = (struct as_err){ 0 };
+		fuzz_said_why(io_pruned_parse(&p, io_json_find(doc, "statistics"), "text", &t.hyper,
+					      t.hyper.text_blocks, &e),
+			      &e);
+		io_pruned_free(&p);
 	}
 	io_task_free(&t);
 	free(c);

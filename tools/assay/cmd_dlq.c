@@ -65,13 +65,24 @@ static size_t print_letters(const struct cmd_link *l, bool json, uint64_t *last)
 	return n;
 }
 
+static int list_all(struct cmd_link *l, const struct options *o, struct as_err *e)
+{
+	uint64_t last = 0;
+	size_t n = 1;
+	int rc = AS_OK;
+
+	while (rc == AS_OK && n > 0) {
+		rc = ask(l, o, last, e);
+		n = rc == AS_OK ? print_letters(l, o->json, &last) : 0;
+	}
+	return rc;
+}
+
 static int dlq(const struct options *o, struct as_err *e)
 {
-	const bool list = strcmp(o->word[0], "list") == 0;
 	struct cmd_link l = { 0 };
 	char control[BUS_ENDPOINT_SIZE];
 	uint64_t last = 0;
-	size_t n = 1;
 	int rc = AS_OK;
 
 	if (o->runtime == NULL) {
@@ -79,16 +90,14 @@ static int dlq(const struct options *o, struct as_err *e)
 	}
 	(void)snprintf(control, sizeof control, "ipc://%s/control", o->runtime);
 	TRY(cmd_link_open(&l, control, NULL, e));
-	if (list) {
-		while (n > 0) {
-			TRY(ask(&l, o, last, e));
-			n = print_letters(&l, o->json, &last);
-		}
+	if (strcmp(o->word[0], "list") == 0) {
+		TRY(list_all(&l, o, e));
 		goto out;
 	}
 	TRY(ask(&l, o, 0, e));
 	if (strcmp(o->word[0], "show") == 0) {
-		n = print_letters(&l, o->json, &last);
+		const size_t n = print_letters(&l, o->json, &last);
+
 		rc = n == 1 && last == o->id
 			 ? AS_OK
 			 : as_fail(e, AS_ENOINPUT, "no dead letter %" PRIu64, o->id);

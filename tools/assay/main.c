@@ -19,6 +19,7 @@ struct command {
 static const struct command commands[] = {
 	{ "task", "check a task file against a table of cases", cmd_task, NULL },
 	{ "train", "train a model on a table of cases", cmd_train, NULL },
+	{ "compress", "prune and distil a model into a smaller one", cmd_compress, NULL },
 	{ "eval", "score a model on a table of cases", cmd_eval, NULL },
 	{ "judge", "judge cases in this process", cmd_judge, NULL },
 	{ "quantize", "write a model in int8, a quarter of the size", cmd_quantize, NULL },

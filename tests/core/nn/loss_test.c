@@ -20,6 +20,10 @@ static double loss_of(void *ctx)
 		return nn_loss_class(l->x, l->t, NULL, 4, 0.7);
 	case 1:
 		return nn_loss_multi(l->x, l->t, NULL, 4, 0.7);
+	case 3:
+		return nn_loss_soft_class(l->x, l->t, NULL, 4, 4.0F, 0.7);
+	case 4:
+		return nn_loss_soft_multi(l->x, l->t, NULL, 4, 4.0F, 0.7);
 	default:
 		return nn_loss_value(l->x, l->t[0], NULL, 0.7);
 	}
@@ -27,7 +31,7 @@ static double loss_of(void *ctx)
 
 Test(nn_loss, gradients_match_central_differences_and_are_added)
 {
-	for (int kind = 0; kind < 3; kind++) {
+	for (int kind = 0; kind < 5; kind++) {
 		struct loss_probe l = { { 1.0F, -2.0F, 0.5F, 3.0F },
 					{ 0.25F, 0.0F, 0.25F, 0.5F },
 					kind };
@@ -39,6 +43,12 @@ Test(nn_loss, gradients_match_central_differences_and_are_added)
 			break;
 		case 1:
 			(void)nn_loss_multi(l.x, l.t, d, 4, 0.7);
+			break;
+		case 3:
+			(void)nn_loss_soft_class(l.x, l.t, d, 4, 4.0F, 0.7);
+			break;
+		case 4:
+			(void)nn_loss_soft_multi(l.x, l.t, d, 4, 4.0F, 0.7);
 			break;
 		default:
 			(void)nn_loss_value(l.x, l.t[0], d, 0.7);
@@ -89,4 +99,20 @@ Test(nn_loss, softmax_divides_by_the_temperature)
 	nn_softmax(x, p, 3, 0.01F);
 	cr_assert(eq(flt, p[2], 1.0F));
 	cr_assert(eq(flt, p[0], 0.0F));
+}
+
+/* T^2 KL by the definition: of (2/3, 1/3) against (1/2, 1/2) it is log 2 - H(1/3). */
+Test(nn_loss, a_student_that_says_what_the_teacher_says_loses_nothing)
+{
+	const float teacher[2] = { 4.0F * 0.69314718F, 0.0F };
+	const float even[2] = { 3.0F, 3.0F };
+	const double kl = log(2.0) - (log(3.0) - 2.0 / 3.0 * log(2.0));
+
+	cr_assert(
+	    epsilon_eq(dbl, nn_loss_soft_class(teacher, teacher, NULL, 2, 4.0F, 1.0), 0.0, 1e-12));
+	cr_assert(
+	    epsilon_eq(dbl, nn_loss_soft_class(even, teacher, NULL, 2, 4.0F, 1.0), 16 * kl, 1e-6));
+	cr_assert(epsilon_eq(
+	    dbl, nn_loss_soft_multi((float[]){ 0.0F, 0.0F }, teacher, NULL, 2, 4.0F, 1.0), 8 * kl,
+	    1e-6));
 }
