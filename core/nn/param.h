@@ -44,8 +44,8 @@ struct nn_params {
 /* Registers "prefix.name" (or just name where prefix is ""), returns its offset. Before start. */
 size_t nn_param_add(struct nn_params *ps, const char *prefix, const char *name, size_t rows,
 		    size_t cols, unsigned flags, enum nn_start start, float scale);
-/* The weight at this offset belongs to a layer that serves from *q8 once nn_param_q8 has set it, and the
- * layer must not move until then. NULL: it belongs to one that wants floats. */
+/* The weight at this offset belongs to a layer that serves from *q8 once nn_param_q8 has set it,
+ * and the layer must not move until then. NULL: it belongs to one that wants floats. */
 void nn_param_serve(struct nn_params *ps, size_t at, struct tn_q8 **q8);
 /* Weight i came as w [rows, cols] in int8 with a scale [rows] a row: v gets their products, and the
  * layer, where it knows int8, serves from them. After start, at most once. */
