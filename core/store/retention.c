@@ -78,11 +78,12 @@ static int read_oldest(struct st_store *s, const char *stream, struct front *f, 
 	return rc;
 }
 
+/* A dead letter's pages are still there; the letter goes with its case. */
 static int drop_case(struct st_store *s, sqlite3_int64 kase, struct as_err *e)
 {
 	static const enum st_sql steps[] = { ST_SQL_PAGES_GONE, ST_SQL_KEYS_GONE,
 					     ST_SQL_CASE_GONE };
-	int rc = AS_OK;
+	int rc = st_pages_drop(s, kase, e);
 
 	for (size_t i = 0; i < sizeof steps / sizeof *steps && rc == AS_OK; i++) {
 		sqlite3_stmt *q = st_use(s, steps[i], NULL);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/core/store/kit.h"
 
+#include <unistd.h>
+
 #define DAY (INT64_C(86400) * 1000000000)
 
 /* kit_fill gives number n at n seconds; each body has the same size. */
@@ -119,5 +121,36 @@ Test(store_retention, case_id_is_free_when_its_judgment_is_gone)
 	ok(st_find(s, "s", "c2", &state, &body, &e));
 	cr_assert(eq(int, (int)state, ST_JUDGED));
 	as_buf_free(&body);
+	st_close(s);
+}
+
+Test(store_retention, dead_letter_and_its_file_go_with_their_judgment)
+{
+	const struct st_dead dead = { .part = "x", .reason = "attempts", .ended = "signal 11" };
+	char text[ST_INLINE_MAX + 2];
+	char sha256[IO_DIGEST_SIZE];
+	char path[128];
+	const struct st_judgment j = { .stream = "s",
+				       .kase = "a",
+				       .seq = 1,
+				       .body = "{}",
+				       .size = 2,
+				       .sha256 = sha256,
+				       .dead = &dead };
+	struct st_store *s = kit_open();
+	struct as_err e = { 0 };
+
+	memset(text, 'a', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	io_digest(text, strlen(text), sha256);
+	(void)snprintf(path, sizeof path, "state/spool/%s", sha256);
+	(void)kit_submit(s, (struct kit_sent){ .kase = "a", .name = "x", .text = text });
+	ok(st_begin(s, &e));
+	ok(st_judge(s, &j, &e));
+	ok(st_commit(s, &e));
+	cr_assert(zero(int, access(tmpdir_path(path), F_OK)));
+	cr_assert(eq(sz, retain(s, (struct st_keep){ .bytes = 1 }, 0), (size_t)1));
+	cr_assert(eq(int, access(tmpdir_path(path), F_OK), -1));
+	fails(st_dead_drop(s, 1, &e), AS_ENOINPUT, "no dead letter 1");
 	st_close(s);
 }
