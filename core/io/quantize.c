@@ -85,20 +85,21 @@ static int fill(struct draft *d, const struct io_model *m, struct as_err *e)
 	d->name = as_calloc(m->tensors + 1, sizeof *d->name);
 	d->scale = as_calloc(m->tensors + 1, sizeof *d->scale);
 	d->weight = as_calloc(m->tensors + 1, sizeof *d->weight);
-	for (size_t i = 0; i < m->tensors; i++) {
+	for (size_t i = 0; i < m->tensors && rc == AS_OK; i++) {
 		if (fits(&m->tensor[i])) {
-			TRY(add_pair(d, m, &m->tensor[i], e));
+			rc = add_pair(d, m, &m->tensor[i], e);
 		} else {
 			d->t[d->n++] = m->tensor[i];
 		}
 	}
-	if (d->wides == 0) {
-		return as_fail(e, AS_EFORMAT, "no F32 matrix of at least %d rows and columns",
-			       (int)IO_QUANTIZE_SIDE);
+	if (rc == AS_OK && d->wides == 0) {
+		rc = as_fail(e, AS_EFORMAT, "no F32 matrix of at least %d rows and columns",
+			     (int)IO_QUANTIZE_SIDE);
 	}
-	memcpy(d->t + d->n, d->wide, d->wides * sizeof *d->wide);
-	d->n += d->wides;
-out:
+	if (rc == AS_OK) {
+		memcpy(d->t + d->n, d->wide, d->wides * sizeof *d->wide);
+		d->n += d->wides;
+	}
 	return rc;
 }
 
