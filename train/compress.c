@@ -141,7 +141,7 @@ static int hold_out(struct tr_held_out *h, const struct tr_study *s, const struc
 	struct tr_pool *one = NULL;
 	int rc;
 
-	*h = (struct tr_held_out){ .weights = net->ps.size, .ms = INFINITY };
+	*h = (struct tr_held_out){ .weights = net->ps.size, .ms = HUGE_VAL };
 	TRY(tr_pool_open(&one, 1, e));
 	for (int i = 0; i < ROUNDS; i++) {
 		const int64_t began = as_mono_ns();

@@ -164,8 +164,8 @@ static int add_rules(scmp_filter_ctx ctx)
 		  { SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD) } },
 		{ "clone3", SCMP_ACT_ERRNO(ENOSYS), 0, { { 0 } } },
 		/* abort() */
-		{ "tgkill", SCMP_ACT_ALLOW, 1, { SCMP_A0(SCMP_CMP_EQ, me) } },
-		{ "prctl", SCMP_ACT_ALLOW, 1, { SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME) } },
+		{ "tgkill", SCMP_ACT_ALLOW, 1, { SCMP_A0(SCMP_CMP_EQ, me, 0) } },
+		{ "prctl", SCMP_ACT_ALLOW, 1, { SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0) } },
 		{ "ioctl", SCMP_ACT_ERRNO(ENOTTY), 0, { { 0 } } },
 	};
 	int bad = allow(ctx, allowed, sizeof allowed / sizeof *allowed);
@@ -212,16 +212,16 @@ static int allow_family(scmp_filter_ctx ctx, int family)
 	}
 	if (family == AF_UNIX) {
 		bad = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, socket_nr, 1,
-				       SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+				       SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
 		return bad != 0 ? bad : allow(ctx, resolving, 1);
 	}
 	for (size_t i = 0; i < sizeof inet / sizeof *inet && bad == 0; i++) {
 		bad = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, socket_nr, 1,
-				       SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)inet[i]));
+				       SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)inet[i], 0));
 	}
 	if (bad == 0) { /* the C library asks a name server of this machine first */
 		bad = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES), socket_nr, 1,
-				       SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+				       SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
 	}
 	return bad != 0 ? bad : allow(ctx, resolving, sizeof resolving / sizeof *resolving);
 }
