@@ -31,6 +31,7 @@ void dm_case_forget(struct dm_daemon *d, struct dm_case *c)
 		bus_bytes_free(c->waiter[i]);
 	}
 	free(c->waiter);
+	dm_case_stir(d, c);
 	c->stream->cases--;
 	if (d->alone == c) {
 		d->alone = NULL;
@@ -42,12 +43,9 @@ void dm_case_forget(struct dm_daemon *d, struct dm_case *c)
 
 void dm_case_start(struct dm_daemon *d, struct dm_case *c, int64_t received, int64_t arrived)
 {
-	const int64_t now = as_mono_ns();
-	const int64_t since = arrived - d->steady;
-	const int64_t wait = (int64_t)c->stream->deadline_ms * INT64_C(1000000);
-
-	/* A wall that went back while no daemon ran must not make it wait longer. */
-	fu_case_start(&d->join, c->kase, received, (since < now ? since : now) + wait);
+	c->arrived = arrived;
+	fu_case_start(&d->join, c->kase, received,
+		      arrived - d->steady + (int64_t)c->stream->deadline_ms * INT64_C(1000000));
 }
 
 static struct dm_lane *lane_of(struct dm_daemon *d, const struct dm_case *c, uint32_t part)
@@ -154,10 +152,11 @@ void dm_case_advance(struct dm_daemon *d, struct dm_case *c)
 	if (c->kase->pending > 0 || (c->judging && !c->judged)) {
 		return;
 	}
-	if (c->judged || c->kase->received == 0) {
-		dm_case_forget(d, c); /* over, or nothing of it was accepted */
+	if (c->judged || c->parked || c->kase->received == 0) {
+		dm_case_forget(d, c); /* over, on disk, or nothing of it was accepted */
 		return;
 	}
+	dm_case_stir(d, c);
 	if (c->rejected) {
 		c->judging = true;
 		d->judging++;
@@ -165,6 +164,7 @@ void dm_case_advance(struct dm_daemon *d, struct dm_case *c)
 		return;
 	}
 	if (!fu_case_closes(c->kase, as_mono_ns())) {
+		dm_case_settle(d, c);
 		return;
 	}
 	fu_join_late(&d->join, c->kase);

@@ -21,7 +21,8 @@
 
 enum {
 	FOLDER_MODE = 0700,
-	CLIENT_HWM = 4096, /* a whole REPLAY and more */
+	CLIENT_HWM = 4096,  /* a whole REPLAY and more */
+	CLIENT_IN_HWM = 64, /* of one client, not read yet */
 	WORKER_HWM = 1024,
 	FEED_HWM = 4096,
 	LINGER_MS = 1000,
@@ -123,11 +124,11 @@ static int watch_signals(struct dm_daemon *d, struct as_err *e)
  * address of the settings where that is another. ipc_too: also where it is. */
 struct place {
 	struct bus_socket **socket;
-	enum bus_type type;
 	const char *name, *setting; /* setting NULL: ipc only */
-	bool ipc_too;
-	int hwm;
 	int64_t max_bytes;
+	enum bus_type type;
+	int hwm, in_hwm; /* in_hwm 0: the same */
+	bool ipc_too;
 };
 
 static int bind_socket(struct dm_daemon *d, const struct place *p, struct as_err *e)
@@ -137,6 +138,7 @@ static int bind_socket(struct dm_daemon *d, const struct place *p, struct as_err
 	struct bus_options o = { .type = p->type,
 				 .bind = true,
 				 .hwm = p->hwm,
+				 .in_hwm = p->in_hwm,
 				 .linger_ms = LINGER_MS,
 				 .max_bytes = p->max_bytes };
 	int rc;
@@ -163,11 +165,13 @@ static int bind_sockets(struct dm_daemon *d, struct as_err *e)
 	const struct io_config_daemon *c = &d->config.daemon;
 	const int64_t request = (int64_t)c->part_bytes + MESSAGE_SLACK;
 	const struct place places[] = {
-		{ &d->front, BUS_ROUTER, "front", c->front, false, CLIENT_HWM, request },
-		{ &d->feed, BUS_XPUB, "feed", c->feed, false, FEED_HWM, MESSAGE_SLACK },
-		{ &d->work, BUS_ROUTER, "work", c->work, true, WORKER_HWM, MESSAGE_SLACK },
-		{ &d->features, BUS_PULL, "features", c->features, true, WORKER_HWM, FEATURES_MAX },
-		{ &d->control, BUS_ROUTER, "control", NULL, false, WORKER_HWM, MESSAGE_SLACK },
+		{ &d->front, "front", c->front, request, BUS_ROUTER, CLIENT_HWM, CLIENT_IN_HWM,
+		  false },
+		{ &d->feed, "feed", c->feed, MESSAGE_SLACK, BUS_XPUB, FEED_HWM, 0, false },
+		{ &d->work, "work", c->work, MESSAGE_SLACK, BUS_ROUTER, WORKER_HWM, 0, true },
+		{ &d->features, "features", c->features, FEATURES_MAX, BUS_PULL, WORKER_HWM, 0,
+		  true },
+		{ &d->control, "control", NULL, MESSAGE_SLACK, BUS_ROUTER, WORKER_HWM, 0, false },
 	};
 
 	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
@@ -189,7 +193,6 @@ int dm_start(struct dm_daemon *d, struct as_err *e)
 	d->lock = d->signals = d->deaths = -1;
 	d->started = d->ticked = as_mono_ns();
 	d->steady = as_wall_ns() - d->started;
-	d->started_wall = as_wall_ns();
 	TRY(make_folders(d, e));
 	TRY(dm_sandbox_check(d, &d->config, e));
 	TRY(watch_signals(d, e));
@@ -277,6 +280,7 @@ void dm_stop(struct dm_daemon *d)
 		dm_children_stop(d);
 	}
 	dm_fuse_stop(&d->fuse);
+	dm_reads_free(d);
 	dm_journal_stop(&d->journal);
 	free_cases(d);
 	free_lists(d);

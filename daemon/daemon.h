@@ -17,9 +17,12 @@
 #include <sys/types.h>
 
 enum {
-	DM_ATTEMPTS = 3,     /* of one page, charged to it; then its case is rejected */
-	DM_CREDIT_MAX = 64,  /* jobs a worker may hold */
-	DM_CLEARED_MAX = 64, /* jobs of a lane that wait with their attempt written down */
+	DM_ATTEMPTS = 3,          /* of one page, charged to it; then its case is rejected */
+	DM_CREDIT_MAX = 64,       /* jobs a worker may hold */
+	DM_JOBS_BYTES = 64 << 20, /* and their bytes; one job may have more. Also what jobs that
+				   * wait for a worker keep in memory */
+	DM_INSIDE_MAX = 1024,     /* operations in the journal from which on clients are not read */
+	DM_CLEARED_MAX = 64,      /* jobs of a lane that wait with their attempt written down */
 	DM_TICK_MS = 1000,
 	DM_TYPE_SIZE = 128, /* of a media type and its NUL */
 	DM_PAGES_MAX = IO_PARTS_MAX * IO_PAGES_MAX,
@@ -48,7 +51,10 @@ struct dm_stream {
 	uint64_t last;             /* number of the last judgment that is in the journal */
 	uint64_t given;            /* number given last, perhaps still on its way there */
 	char prev[IO_DIGEST_SIZE]; /* of the body with number `given` */
-	size_t cases;              /* not judged */
+	size_t cases;              /* not judged, and in memory */
+	size_t parked;             /* waiting on disk */
+	int64_t parked_first;      /* steady ns: none of these arrived before */
+	bool waking;               /* the journal has been asked for those that are due */
 };
 
 /* Where the pages of one encoder wait: what a model asks for (fu_source) and a worker offers. */
@@ -69,8 +75,12 @@ struct dm_case {
 	struct dm_job *jobs;       /* pages not encoded, through dm_job.sibling */
 	struct bus_bytes **waiter; /* addresses of the peers that wait for the judgment */
 	size_t waiters;
-	bool judging; /* handed to fusion, or to the journal */
-	bool judged;  /* in the journal: forgotten when no submission for it is pending */
+	int64_t arrived; /* ns, steady time */
+	bool judging;    /* handed to fusion, or to the journal */
+	bool judged;     /* in the journal: forgotten when no submission for it is pending */
+	bool parked;     /* in the journal: the same */
+	bool idle;       /* waits for parts, and for nothing else */
+	struct dm_case *before, *after; /* of those that are idle */
 	bool rejected;
 	char part[IO_NAME_SIZE], limit[64], message[512]; /* of a rejection */
 	/* Given up: the page, the attempts at it, how the last one ended. */
@@ -112,6 +122,7 @@ struct dm_worker {
 	size_t credit;
 	struct dm_job *job[DM_CREDIT_MAX];
 	size_t jobs;
+	uint64_t bytes;   /* of its jobs */
 	uint64_t running; /* the job it named last; 0: none */
 	int64_t heard;    /* monotonic ns */
 	struct {
@@ -139,6 +150,13 @@ struct dm_child {
 	int64_t start_at; /* monotonic ns, while not running */
 };
 
+/* How fast something is worked off. */
+struct dm_rate {
+	uint64_t done; /* since it was measured last */
+	double per_s;  /* smoothed over the last seconds */
+	bool known;    /* there was something */
+};
+
 struct dm_counters {
 	uint64_t malformed, late, restarts, expired;
 };
@@ -163,16 +181,21 @@ struct dm_daemon {
 	struct dm_lane *lanes;
 	struct dm_worker *workers;
 	struct dm_child *children;
-	struct as_map jobs; /* by id in hexadecimal */
+	struct as_map jobs;               /* by id in hexadecimal */
+	struct dm_case *idle, *idle_last; /* that for the longest first */
+	size_t idles;
 	uint64_t next_job, next_token;
 	uint64_t queued_bytes;
-	size_t graves;           /* jobs that are */
-	bool holding;            /* for them: nothing else is given out */
-	struct dm_case *alone;   /* the case that is out while nothing else is */
+	uint64_t held_bytes;                   /* of them, in memory and not in a worker */
+	struct dm_rate cases_rate, bytes_rate; /* judged; encoded or given up */
+	struct dm_op *reads, *reads_last;      /* REPLAYs, first come first */
+	size_t reading;                        /* of them, the first so many are in the journal */
+	size_t graves;                         /* jobs that are */
+	bool holding;                          /* for them: nothing else is given out */
+	struct dm_case *alone;                 /* the case that is out while nothing else is */
 	int64_t steady;          /* steady time is monotonic time + this: the wall's at the start */
 	size_t judging;          /* cases between the join and the feed */
 	int64_t started, ticked; /* monotonic ns */
-	int64_t started_wall;    /* ns since the epoch */
 	int64_t stop_at;         /* draining until then at most; 0: not draining */
 	bool stop;
 	struct dm_counters count;
@@ -203,7 +226,10 @@ struct dm_stream *dm_stream_find(struct dm_daemon *d, const char *name);
 int dm_streams_apply(struct dm_daemon *d, const struct io_config *c, struct as_err *e) AS_CHECKED;
 /* What the journal knows of a stream has come. */
 void dm_stream_opened(struct dm_daemon *d, struct dm_op *op);
-/* Takes up a case that was found in the journal. */
+/* Takes up a case that was found in the journal; pages that come with `with` (or NULL) are left to
+ * it. */
+void dm_case_restore(struct dm_daemon *d, struct dm_case *c, const struct dm_found *f,
+		     const struct dm_op *with);
 void dm_stream_found(struct dm_daemon *d, struct dm_stream *s, const struct dm_found *f);
 
 /* front.c */
@@ -220,9 +246,17 @@ bool dm_say(struct dm_daemon *d, struct bus_socket *s, const struct bus_bytes *p
 void dm_say_error(struct dm_daemon *d, struct bus_socket *s, const struct bus_bytes *peer,
 		  const char *field, const char *message);
 
+/* pace.c: measures, over the last s seconds. */
+void dm_pace(struct dm_daemon *d, double s);
+/* Milliseconds after which a submission of so many bytes should find room. full: cases are at their
+ * bound. */
+uint64_t dm_retry_ms(const struct dm_daemon *d, uint64_t bytes, bool full);
+
 /* replay.c: what subscribers ask. The take functions have taken peer where they return true. */
 bool dm_replay_take(struct dm_daemon *d, struct bus_bytes *peer, const struct bus_call *c);
 void dm_replayed(struct dm_daemon *d, struct dm_op *op);
+/* Those that were not handed to the journal. */
+void dm_reads_free(struct dm_daemon *d);
 bool dm_cursor_is(const char *verb);
 bool dm_cursor_take(struct dm_daemon *d, struct bus_bytes *peer, const struct bus_call *c);
 void dm_cursor_moved(struct dm_daemon *d, struct dm_op *op);
@@ -262,6 +296,19 @@ void dm_case_forget(struct dm_daemon *d, struct dm_case *c);
 /* Closes the cases whose deadline has passed. */
 void dm_cases_late(struct dm_daemon *d, int64_t now);
 
+/* waiting.c: cases that wait for parts, in memory and on disk. */
+/* The case has nothing to do until something comes for it: the one that is idle for the longest is
+ * parked where there are too many. */
+void dm_case_settle(struct dm_daemon *d, struct dm_case *c);
+void dm_case_stir(struct dm_daemon *d, struct dm_case *c); /* something came */
+void dm_parked(struct dm_daemon *d, struct dm_op *op);
+/* A submission woke the case: what the journal has of it comes back to memory. */
+void dm_case_woken(struct dm_daemon *d, struct dm_case *c, const struct dm_op *op);
+/* Asks for the parked cases whose deadline has passed, while there is room for them. */
+void dm_wake(struct dm_daemon *d, int64_t now);
+void dm_woken(struct dm_daemon *d, struct dm_op *op);
+int64_t dm_wake_next(const struct dm_daemon *d); /* monotonic ns; INT64_MAX: nothing to wait for */
+
 /* publish.c */
 void dm_judge(struct dm_daemon *d, struct dm_fusing *f); /* fusion gave it back */
 void dm_judged(struct dm_daemon *d, struct dm_op *op);   /* the journal has it */
@@ -282,6 +329,8 @@ void dm_job_over(struct dm_daemon *d, const struct dm_case *c, const struct fu_s
 		 uint32_t strikes);
 /* Charges an attempt; the case is rejected after the last one. ended: how it did. */
 void dm_job_strike(struct dm_daemon *d, struct dm_job *j, const char *limit, const char *ended);
+/* What is in the journal and is not soon to leave goes out of memory. */
+void dm_jobs_lighten(struct dm_daemon *d, struct dm_case *c);
 /* Gives queued jobs to workers that have room. */
 void dm_dispatch(struct dm_daemon *d);
 

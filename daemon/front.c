@@ -72,18 +72,26 @@ static void say_task(struct dm_daemon *d, const struct bus_bytes *peer, const st
 	as_buf_free(&b);
 }
 
+static void write_page(struct io_jw *w, const char *name, uint32_t page, const char *state,
+		       uint32_t attempts)
+{
+	io_jw_obj(w, NULL);
+	io_jw_str(w, "name", name);
+	io_jw_u64(w, "page", page);
+	io_jw_str(w, "state", state);
+	io_jw_u64(w, "attempts", attempts);
+	io_jw_end_obj(w);
+}
+
 static void write_slots(const struct fu_case *k, struct io_jw *w)
 {
 	const char *const states[] = { "queued", "running", "encoded" };
 
 	io_jw_arr(w, "parts");
 	for (size_t i = 0; i < k->slots; i++) {
-		io_jw_obj(w, NULL);
-		io_jw_str(w, "name", k->task->part[k->slot[i]->part].name);
-		io_jw_u64(w, "page", k->slot[i]->page);
-		io_jw_str(w, "state", states[k->slot[i]->state]);
-		io_jw_u64(w, "attempts", k->slot[i]->attempts);
-		io_jw_end_obj(w);
+		const struct fu_slot *s = k->slot[i];
+
+		write_page(w, k->task->part[s->part].name, s->page, states[s->state], s->attempts);
 	}
 	io_jw_end_arr(w);
 	io_jw_arr(w, "missing");
@@ -108,6 +116,40 @@ static void say_pending(struct dm_daemon *d, const struct bus_bytes *peer, const
 	write_slots(k, &w);
 	io_jw_end_obj(&w);
 	dm_say(d, d->front, peer, "PENDING", &b);
+	as_buf_free(&b);
+}
+
+/* Of a case that waits on disk: nothing of it is under way. */
+static void say_parked(struct dm_daemon *d, const struct dm_op *op, const struct io_task *task)
+{
+	const struct dm_found *f = &op->found[0];
+	bool there[IO_PARTS_MAX] = { false };
+	struct as_buf b = { 0 };
+	struct io_jw w = { .b = &b };
+
+	io_jw_obj(&w, NULL);
+	io_jw_str(&w, "stream", op->stream);
+	io_jw_str(&w, "case", op->kase);
+	io_jw_str(&w, "state", "waiting");
+	io_jw_arr(&w, "parts");
+	for (size_t i = 0; i < f->pages; i++) {
+		const int part = io_task_part(task, f->page[i].name);
+
+		if (part >= 0) {
+			there[part] = true;
+		}
+		write_page(&w, f->page[i].name, f->page[i].page, "parked", 0);
+	}
+	io_jw_end_arr(&w);
+	io_jw_arr(&w, "missing");
+	for (size_t m = 0; m < task->parts; m++) {
+		if (!there[m]) {
+			io_jw_str(&w, NULL, task->part[m].name);
+		}
+	}
+	io_jw_end_arr(&w);
+	io_jw_end_obj(&w);
+	dm_say(d, d->front, op->peer, "PENDING", &b);
 	as_buf_free(&b);
 }
 
@@ -141,6 +183,7 @@ static bool take_get(struct dm_daemon *d, struct bus_bytes *peer, const struct b
 void dm_front_found(struct dm_daemon *d, struct dm_op *op)
 {
 	const struct fu_case *k = fu_join_find(&d->join, op->stream, op->kase);
+	const struct dm_stream *s = dm_stream_find(d, op->stream);
 	struct as_buf b = { 0 };
 	struct io_jw w = { .b = &b };
 
@@ -150,6 +193,10 @@ void dm_front_found(struct dm_daemon *d, struct dm_op *op)
 	}
 	if (k != NULL && k->received != 0) {
 		say_pending(d, op->peer, k);
+		return;
+	}
+	if (op->founds == 1 && s != NULL && s->open && s->model != NULL) {
+		say_parked(d, op, dm_model_task(s->model));
 		return;
 	}
 	io_jw_obj(&w, NULL);

@@ -65,10 +65,11 @@ void dm_job_queue(struct dm_daemon *d, struct dm_job *j)
 	*last = j;
 	l->queued++;
 	l->cleared += j->cleared;
+	d->held_bytes += j->bytes != NULL ? j->size : 0;
 	j->slot->state = FU_QUEUED;
 }
 
-static void take_out(struct dm_job *j)
+static void take_out(struct dm_daemon *d, struct dm_job *j)
 {
 	struct dm_lane *l = j->lane;
 	struct dm_job **first = j->suspect ? &l->suspect : &l->first;
@@ -88,6 +89,7 @@ static void take_out(struct dm_job *j)
 	j->after = NULL;
 	l->queued--;
 	l->cleared -= j->cleared;
+	d->held_bytes -= j->bytes != NULL ? j->size : 0;
 }
 
 static void leave_case(struct dm_job *j)
@@ -108,12 +110,13 @@ void dm_job_end(struct dm_daemon *d, struct dm_job *j)
 	if (j->worker != NULL) {
 		dm_worker_release(j->worker, j);
 	} else {
-		take_out(j);
+		take_out(d, j);
 	}
 	d->graves -= j->grave;
 	leave_case(j);
 	(void)as_map_remove(&d->jobs, key_of(key, j->id));
 	d->queued_bytes -= j->size;
+	d->bytes_rate.done += j->size;
 	bus_bytes_free(j->bytes);
 	j->bytes = NULL;
 	if ((j->loading || j->clearing) && d->journal.running) {
@@ -230,6 +233,19 @@ void dm_job_loaded(struct dm_daemon *d, struct dm_op *op)
 		dm_case_advance(d, c);
 	} else {
 		j->bytes = bus_bytes_copy(op->body.data, op->body.len);
+		d->held_bytes += j->size;
+	}
+}
+
+void dm_jobs_lighten(struct dm_daemon *d, struct dm_case *c)
+{
+	for (struct dm_job *j = c->jobs; j != NULL && d->held_bytes > DM_JOBS_BYTES;
+	     j = j->sibling) {
+		if (j->worker == NULL && j->bytes != NULL) {
+			bus_bytes_free(j->bytes);
+			j->bytes = NULL;
+			d->held_bytes -= j->size;
+		}
 	}
 }
 
@@ -268,7 +284,7 @@ static bool give(struct dm_daemon *d, struct dm_worker *w, struct dm_job *j, boo
 	if (rc != AS_OK) {
 		return false;
 	}
-	take_out(j);
+	take_out(d, j);
 	j->cleared = false; /* for this once */
 	j->worker = w;
 	j->alone = j->suspect;
@@ -277,6 +293,7 @@ static bool give(struct dm_daemon *d, struct dm_worker *w, struct dm_job *j, boo
 	j->slot->attempts++;
 	j->slot->queue = (double)(now - j->slot->accepted) / 1e6;
 	w->job[w->jobs++] = j;
+	w->bytes += j->size;
 	return true;
 }
 
@@ -297,11 +314,14 @@ static bool may_leave(struct dm_daemon *d, struct dm_job *j)
 static struct dm_job *choose(struct dm_daemon *d, const struct dm_worker *w, struct dm_job *list)
 {
 	size_t asked = 0;
+	uint64_t bytes = 0;
 
-	for (struct dm_job *j = list; j != NULL && asked < DM_CLEARED_MAX; j = j->after) {
+	for (struct dm_job *j = list; j != NULL && asked < DM_CLEARED_MAX && bytes < DM_JOBS_BYTES;
+	     j = j->after) {
 		if (!dm_worker_has(w, j->owner->model)) {
 			continue;
 		}
+		bytes += j->size;
 		if (may_leave(d, j)) {
 			return j;
 		}
@@ -341,6 +361,11 @@ static struct dm_job *choose_suspect(struct dm_daemon *d, const struct dm_worker
 	return NULL;
 }
 
+static bool has_room(const struct dm_worker *w, const struct dm_job *j)
+{
+	return w->jobs == 0 || w->bytes + j->size <= DM_JOBS_BYTES;
+}
+
 /* Gives one job to a worker that has room for it. */
 static bool feed(struct dm_daemon *d, struct dm_worker *w, bool *gone)
 {
@@ -357,7 +382,7 @@ static bool feed(struct dm_daemon *d, struct dm_worker *w, bool *gone)
 	if (j == NULL && !d->holding) {
 		j = choose(d, w, w->lane->first);
 	}
-	return j != NULL && give(d, w, j, gone);
+	return j != NULL && has_room(w, j) && give(d, w, j, gone);
 }
 
 /* Whether a worker could take one of the jobs of a list that were out when a daemon ended. */

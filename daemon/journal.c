@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REPLAY_BYTES = 8 << 20 };
+enum { REPLAY_BYTES = 2 << 20 };
 
 static const char address[] = "inproc://journal";
 
@@ -59,6 +59,7 @@ static int do_submit(struct st_store *s, struct dm_op *op, struct as_err *e)
 		.page = page,
 		.pages = op->pages,
 	};
+	int rc;
 
 	for (size_t i = 0; i < op->pages; i++) {
 		page[i] = (struct st_page){ .name = op->page[i].name,
@@ -69,7 +70,12 @@ static int do_submit(struct st_store *s, struct dm_op *op, struct as_err *e)
 					    .size = op->page[i].size,
 					    .out = op->page[i].out };
 	}
-	return st_submit(s, &in, &op->answer, e);
+	TRY(st_submit(s, &in, &op->answer, e));
+	if (op->answer.woken) {
+		TRY(st_case(s, op->stream, op->kase, dm_op_found, op, e));
+	}
+out:
+	return rc;
 }
 
 static int do_judge(struct st_store *s, const struct dm_op *op, struct as_err *e)
@@ -206,9 +212,27 @@ static int do_open(struct st_store *s, struct dm_op *op, struct as_err *e)
 
 	TRY(st_last(s, op->stream, &op->last, op->sha256, e));
 	TRY(st_bounds(s, op->stream, &op->bounds, e));
+	TRY(st_clock(s, op->stream, op->arrived, e));
+	TRY(st_parked(s, op->stream, &op->parked, &op->parked_first, e));
 	TRY(st_unjudged(s, dm_op_found, op, e));
 out:
 	return rc;
+}
+
+static int do_wake(struct st_store *s, struct dm_op *op, struct as_err *e)
+{
+	const struct st_due due = { .stream = op->stream, .until = op->arrived, .max = op->credit };
+
+	return st_wake(s, &due, dm_op_found, op, &op->arrived, e);
+}
+
+static int do_find(struct st_store *s, struct dm_op *op, struct as_err *e)
+{
+	const int rc = st_find(s, op->stream, op->kase, &op->state, &op->body, e);
+
+	return rc == AS_OK && op->state == ST_OPEN
+		   ? st_case(s, op->stream, op->kase, dm_op_found, op, e)
+		   : rc;
 }
 
 static int do_attempt(struct st_store *s, const struct dm_op *op, struct as_err *e)
@@ -236,10 +260,14 @@ static int run(struct st_store *s, struct dm_op *op, struct as_err *e)
 		return do_attempt(s, op, e);
 	case DM_OP_OVER:
 		return st_attempts_over(s, e);
+	case DM_OP_PARK:
+		return st_park(s, op->stream, op->kase, e);
+	case DM_OP_WAKE:
+		return do_wake(s, op, e);
 	case DM_OP_LETTER:
 		return dm_letter_do(s, op, e);
 	case DM_OP_FIND:
-		return st_find(s, op->stream, op->kase, &op->state, &op->body, e);
+		return do_find(s, op, e);
 	case DM_OP_REPLAY:
 		return do_replay(s, op, e);
 	case DM_OP_SUBSCRIBE:

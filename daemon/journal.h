@@ -23,6 +23,8 @@ enum dm_op_kind {
 	DM_OP_ATTEMPT, /* at a page: written before it leaves */
 	DM_OP_OVER,    /* no attempt is under way: the daemon ends in order */
 	DM_OP_LETTER,  /* a dead letter, or all of them */
+	DM_OP_PARK,    /* a case: it waits on disk from now on */
+	DM_OP_WAKE,    /* parked cases of a stream that arrived until then */
 	DM_OP_FIND,
 	DM_OP_REPLAY,
 	DM_OP_SUBSCRIBE, /* kase: the subscriber's name */
@@ -63,6 +65,7 @@ struct dm_found {
 };
 
 struct dm_op {
+	struct dm_op *next; /* REPLAY: in the loop's queue */
 	enum dm_op_kind kind;
 	enum dm_letter letter; /* LETTER: what */
 	enum dm_replay replay; /* REPLAY */
@@ -80,7 +83,9 @@ struct dm_op {
 	bool dead;        /* JUDGE: page is the one that the case is given up for */
 	bool known;       /* SUBSCRIBE, ACK, UNSUBSCRIBE: there is such a name */
 	int64_t received; /* ns since the epoch; JUDGE: when it was given */
-	int64_t arrived;  /* the same in steady time */
+	/* The same in steady time; OPEN: now; WAKE: until when, then when the first of the others
+	 * did (INT64_MAX: none) */
+	int64_t arrived;
 	struct dm_page *page;
 	struct bus_bytes **bytes; /* [pages], SUBMIT */
 	size_t pages;
@@ -92,7 +97,7 @@ struct dm_op {
 	char as[IO_CASE_MAX + 1];
 	/* JUDGE: body; FIND, LOAD: appended to body; REPLAY: bodies one after another in it */
 	uint64_t seq;  /* JUDGE; REPLAY: after */
-	size_t credit; /* REPLAY: bodies at most */
+	size_t credit; /* REPLAY: bodies at most; WAKE: cases */
 	struct as_buf body;
 	char sha256[IO_DIGEST_SIZE];
 	size_t *end; /* REPLAY: where each body ends; [ends] */
@@ -103,8 +108,10 @@ struct dm_op {
 	uint64_t cursor;         /* SUBSCRIBE, ACK: where the name is */
 	struct st_keep keep;     /* RETAIN; received: now */
 	size_t gone;             /* how many it let go */
-	struct dm_found *found;  /* OPEN */
+	struct dm_found *found;  /* OPEN, WAKE; FIND and SUBMIT: the case itself */
 	size_t founds;
+	size_t parked; /* OPEN: cases of the stream that wait on disk */
+	int64_t parked_first;
 	struct as_err e;
 };
 

@@ -60,6 +60,12 @@ static void take_op(struct dm_daemon *d, struct dm_op *op)
 	case DM_OP_ATTEMPT:
 		dm_job_cleared(d, op);
 		break;
+	case DM_OP_PARK:
+		dm_parked(d, op);
+		break;
+	case DM_OP_WAKE:
+		dm_woken(d, op);
+		break;
 	case DM_OP_LETTER:
 		dm_letters_answered(d, op);
 		break;
@@ -125,10 +131,12 @@ static int wait_ms(const struct dm_daemon *d, int64_t now)
 {
 	const struct fu_case *c = fu_join_next(&d->join);
 	const int64_t child = dm_children_next(d);
+	const int64_t wake = dm_wake_next(d);
 	int64_t at = d->ticked + DM_TICK_MS * INT64_C(1000000);
 
 	at = c != NULL && c->deadline < at ? c->deadline : at;
 	at = child < at ? child : at;
+	at = wake < at ? wake : at;
 	at = d->stop_at != 0 && d->stop_at < at ? d->stop_at : at;
 	return at <= now ? 0 : (int)((at - now + 999999) / 1000000);
 }
@@ -157,8 +165,10 @@ static void keep_time(struct dm_daemon *d)
 	const int64_t now = as_mono_ns();
 
 	dm_cases_late(d, now);
+	dm_wake(d, now);
 	dm_children_start(d, now);
 	if (now - d->ticked >= DM_TICK_MS * INT64_C(1000000)) {
+		dm_pace(d, (double)(now - d->ticked) / 1e9);
 		d->ticked = now;
 		dm_workers_check(d, now);
 		dm_tick(d);
@@ -167,6 +177,12 @@ static void keep_time(struct dm_daemon *d)
 	if (d->stop_at != 0 && (now >= d->stop_at || is_idle(d))) {
 		d->stop = true;
 	}
+}
+
+/* Clients ask faster than the journal answers: they are left in their sockets, which stop them. */
+static bool is_full(const struct dm_daemon *d)
+{
+	return d->journal.inside >= DM_INSIDE_MAX;
 }
 
 static int turn(struct dm_daemon *d, const struct bus_poll *item, struct as_err *e)
@@ -191,7 +207,9 @@ static int turn(struct dm_daemon *d, const struct bus_poll *item, struct as_err 
 	}
 	take_all(d, d->features, dm_features_take);
 	take_all(d, d->work, dm_work_take);
-	take_all(d, d->front, dm_front_take);
+	if (!is_full(d)) {
+		take_all(d, d->front, dm_front_take);
+	}
 	take_all(d, d->control, dm_control_take);
 	take_all(d, d->feed, drop);
 	keep_time(d);
@@ -202,10 +220,14 @@ static int turn(struct dm_daemon *d, const struct bus_poll *item, struct as_err 
 int dm_loop(struct dm_daemon *d, struct as_err *e)
 {
 	struct bus_poll item[ITEMS] = {
-		[FRONT] = { .socket = d->front }, [CONTROL] = { .socket = d->control },
-		[WORK] = { .socket = d->work },   [FEATURES] = { .socket = d->features },
-		[FEED] = { .socket = d->feed },   [JOURNAL] = { .socket = d->journal.here },
-		[SIGNALS] = { .fd = d->signals }, [DEATHS] = { .fd = d->deaths },
+		[FRONT] = { .socket = d->front, .fd = -1 },
+		[CONTROL] = { .socket = d->control },
+		[WORK] = { .socket = d->work },
+		[FEATURES] = { .socket = d->features },
+		[FEED] = { .socket = d->feed },
+		[JOURNAL] = { .socket = d->journal.here },
+		[SIGNALS] = { .fd = d->signals },
+		[DEATHS] = { .fd = d->deaths },
 	};
 	int rc = AS_OK;
 
@@ -213,6 +235,7 @@ int dm_loop(struct dm_daemon *d, struct as_err *e)
 		item[FUSE + i].socket = d->fuse.thread[i].here;
 	}
 	while (!d->stop && rc == AS_OK) {
+		item[FRONT].socket = is_full(d) ? NULL : d->front;
 		rc = bus_poll(item, FUSE + d->fuse.threads, wait_ms(d, as_mono_ns()), e);
 		if (rc == AS_OK) {
 			rc = turn(d, item, e);

@@ -149,6 +149,7 @@ void dm_judged(struct dm_daemon *d, struct dm_op *op)
 		dm_say(d, d->front, c->waiter[i], "JUDGMENT", &op->body);
 	}
 	d->judging--;
+	d->cases_rate.done++;
 	c->judged = true;
 	dm_case_advance(d, c);
 }

@@ -53,6 +53,7 @@ static void take_numbers(struct dm_daemon *d, struct io_config *c)
 	to->case_bytes = from->case_bytes;
 	to->queue_bytes = from->queue_bytes;
 	to->open_cases = from->open_cases;
+	to->waiting_cases = from->waiting_cases;
 }
 
 int dm_reload(struct dm_daemon *d, struct as_err *e)

@@ -7,7 +7,94 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { CREDIT_MAX = 1000 };
+enum {
+	CREDIT_MAX = 1000,
+	READING_MAX = 2, /* REPLAYs in the journal: a submission waits for no more than these */
+	PEER_MAX = 4,    /* REPLAYs of one peer under way */
+};
+
+static bool is_same(const struct bus_bytes *a, const struct bus_bytes *b)
+{
+	return bus_bytes_size(a) == bus_bytes_size(b) &&
+	       memcmp(bus_bytes_data(a), bus_bytes_data(b), bus_bytes_size(a)) == 0;
+}
+
+static size_t count_of(const struct dm_daemon *d, const struct bus_bytes *peer)
+{
+	size_t n = 0;
+
+	for (const struct dm_op *op = d->reads; op != NULL; op = op->next) {
+		n += is_same(op->peer, peer);
+	}
+	return n;
+}
+
+/* Hands the first ones that wait to the journal. */
+static void read_on(struct dm_daemon *d)
+{
+	struct dm_op *op = d->reads;
+
+	for (size_t i = 0; i < d->reading && op != NULL; i++) {
+		op = op->next;
+	}
+	for (; op != NULL && d->reading < READING_MAX; op = op->next) {
+		d->reading++;
+		dm_journal_give(&d->journal, op);
+	}
+}
+
+static void queue(struct dm_daemon *d, struct dm_op *op)
+{
+	*(d->reads_last != NULL ? &d->reads_last->next : &d->reads) = op;
+	d->reads_last = op;
+	read_on(d);
+}
+
+/* They come back in the order in which they were given: op is the first. */
+static void unqueue(struct dm_daemon *d, struct dm_op *op)
+{
+	d->reads = op->next;
+	d->reads_last = d->reads != NULL ? d->reads_last : NULL;
+	d->reading--;
+	read_on(d);
+}
+
+void dm_reads_free(struct dm_daemon *d)
+{
+	struct dm_op *op = d->reads;
+
+	for (size_t i = 0; i < d->reading && op != NULL; i++) {
+		op = op->next; /* the journal's */
+	}
+	while (op != NULL) {
+		struct dm_op *next = op->next;
+
+		dm_op_free(op);
+		op = next;
+	}
+	d->reads = d->reads_last = NULL;
+	d->reading = 0;
+}
+
+/* END, TRUNCATED or RESYNC: all say where to go on. */
+static void say_end(struct dm_daemon *d, const struct dm_op *op)
+{
+	const char *const verbs[] = { [DM_REPLAY_SENT] = "END",
+				      [DM_REPLAY_TRUNCATED] = "TRUNCATED",
+				      [DM_REPLAY_RESYNC] = "RESYNC" };
+	struct as_buf b = { 0 };
+	struct io_jw w = { .b = &b };
+
+	io_jw_obj(&w, NULL);
+	io_jw_str(&w, "stream", op->stream);
+	io_jw_u64(&w, "after", op->sent);
+	io_jw_u64(&w, "first", op->bounds.first);
+	io_jw_u64(&w, "last", op->last);
+	io_jw_u64(&w, "epoch", d->journal.epoch);
+	io_jw_end_obj(&w);
+	dm_say(d, d->front, op->peer, verbs[op->replay], &b);
+	as_buf_free(&b);
+}
 
 bool dm_replay_take(struct dm_daemon *d, struct bus_bytes *peer, const struct bus_call *c)
 {
@@ -33,34 +120,23 @@ bool dm_replay_take(struct dm_daemon *d, struct bus_bytes *peer, const struct bu
 	op->seq = after;
 	op->credit = (size_t)credit;
 	op->epoch = io_json_find_u64(c->doc, "epoch", 0);
-	dm_journal_give(&d->journal, op);
+	if (count_of(d, peer) >= PEER_MAX) {
+		op->sent = after;
+		op->last = s->last;
+		op->bounds.first = s->first;
+		say_end(d, op);
+		dm_op_free(op);
+		return true;
+	}
+	queue(d, op);
 	return true;
-}
-
-/* END, TRUNCATED or RESYNC: all say where to go on. */
-static void say_end(struct dm_daemon *d, const struct dm_op *op)
-{
-	const char *const verbs[] = { [DM_REPLAY_SENT] = "END",
-				      [DM_REPLAY_TRUNCATED] = "TRUNCATED",
-				      [DM_REPLAY_RESYNC] = "RESYNC" };
-	struct as_buf b = { 0 };
-	struct io_jw w = { .b = &b };
-
-	io_jw_obj(&w, NULL);
-	io_jw_str(&w, "stream", op->stream);
-	io_jw_u64(&w, "after", op->sent);
-	io_jw_u64(&w, "first", op->bounds.first);
-	io_jw_u64(&w, "last", op->last);
-	io_jw_u64(&w, "epoch", d->journal.epoch);
-	io_jw_end_obj(&w);
-	dm_say(d, d->front, op->peer, verbs[op->replay], &b);
-	as_buf_free(&b);
 }
 
 void dm_replayed(struct dm_daemon *d, struct dm_op *op)
 {
 	size_t start = 0;
 
+	unqueue(d, op);
 	for (size_t i = 0; i < op->ends; i++) {
 		const struct as_buf body = { .data = op->body.data + start,
 					     .len = op->end[i] - start };

@@ -12,17 +12,17 @@ static const int64_t trusted_after = INT64_C(3600) * 1000000000;
 
 static void ask(struct dm_daemon *d, struct dm_stream *s)
 {
-	const int64_t up = as_mono_ns() - d->started;
+	const int64_t mono = as_mono_ns();
 	const int64_t wall = as_wall_ns();
 	struct dm_op *op = dm_op_make(DM_OP_RETAIN, s->name, "");
 
 	op->keep = s->keep;
-	if (up < trusted_after) {
+	if (mono - d->started < trusted_after) {
 		op->keep.days = 0;
 		op->keep.subscriber_days = 0;
 	}
 	/* The earlier of two: setting the clock forward takes no judgment away. */
-	op->received = wall < d->started_wall + up ? wall : d->started_wall + up;
+	op->received = wall < mono + d->steady ? wall : mono + d->steady;
 	s->retaining = true;
 	dm_journal_give(&d->journal, op);
 }

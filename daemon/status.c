@@ -57,7 +57,8 @@ static void write_streams(const struct dm_daemon *d, struct io_jw *w)
 		io_jw_str(w, "name", s->name);
 		io_jw_u64(w, "first", s->first);
 		io_jw_u64(w, "last", s->last);
-		io_jw_u64(w, "open", s->cases);
+		io_jw_u64(w, "open", s->cases + s->parked);
+		io_jw_u64(w, "parked", s->parked);
 		io_jw_bool(w, "ready", s->open && is_served(d, s->model));
 		write_model(s->model, w);
 		io_jw_end_obj(w);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * streams.c - the streams being served, and the cases that the journal kept for them. */
 #include "core/base/buf.h"
+#include "core/base/clock.h"
 #include "daemon/daemon.h"
 
 #include <inttypes.h>
@@ -43,6 +44,7 @@ static void serve(struct dm_daemon *d, const struct io_config_stream *c, struct 
 {
 	struct dm_stream *s = dm_stream_find(d, c->name);
 	const bool known = s != NULL;
+	struct dm_op *op;
 
 	if (!known) {
 		s = add_stream(d, c->name);
@@ -57,7 +59,9 @@ static void serve(struct dm_daemon *d, const struct io_config_stream *c, struct 
 				    .subscriber_days = c->subscriber_days,
 				    .subscriber_bytes = c->subscriber_bytes };
 	if (!known) {
-		dm_journal_give(&d->journal, dm_op_make(DM_OP_OPEN, s->name, ""));
+		op = dm_op_make(DM_OP_OPEN, s->name, "");
+		op->arrived = as_mono_ns() + d->steady;
+		dm_journal_give(&d->journal, op);
 	}
 }
 
@@ -103,14 +107,37 @@ static void remove_stream(struct dm_daemon *d, struct dm_stream *s)
 	free(s);
 }
 
-void dm_stream_found(struct dm_daemon *d, struct dm_stream *s, const struct dm_found *f)
+static bool comes_with(const struct dm_op *op, const struct dm_page *p)
 {
-	struct dm_case *c = dm_case_open(d, s, f->id);
+	for (size_t i = 0; op != NULL && i < op->pages; i++) {
+		if (op->answer.fresh[i] && op->page[i].page == p->page &&
+		    strcmp(op->page[i].name, p->name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
 
+void dm_case_restore(struct dm_daemon *d, struct dm_case *c, const struct dm_found *f,
+		     const struct dm_op *with)
+{
 	c->kase->complete = f->complete;
 	dm_case_start(d, c, f->received, f->arrived);
 	for (size_t k = 0; k < f->pages; k++) {
-		dm_case_add(d, c, &f->page[k], NULL);
+		if (!comes_with(with, &f->page[k])) {
+			dm_case_add(d, c, &f->page[k], NULL);
+		}
+	}
+}
+
+void dm_stream_found(struct dm_daemon *d, struct dm_stream *s, const struct dm_found *f)
+{
+	const struct fu_case *k = fu_join_find(&d->join, s->name, f->id);
+	struct dm_case *c = k ? k->owner : dm_case_open(d, s, f->id);
+
+	c->parked = false;
+	if (c->kase->received == 0) {
+		dm_case_restore(d, c, f, NULL);
 	}
 	dm_case_advance(d, c);
 }
@@ -128,10 +155,12 @@ void dm_stream_opened(struct dm_daemon *d, struct dm_op *op)
 	s->first = op->bounds.first;
 	s->last = op->last;
 	s->given = op->last;
+	s->parked = op->parked;
+	s->parked_first = op->parked_first;
 	memcpy(s->prev, op->sha256, sizeof s->prev);
 	for (size_t i = 0; i < op->founds; i++) {
 		dm_stream_found(d, s, &op->found[i]);
 	}
-	as_log(&d->log, AS_INFO, "STREAM-OPEN", "stream=%s last=%" PRIu64 " open=%zu", s->name,
-	       s->last, op->founds);
+	as_log(&d->log, AS_INFO, "STREAM-OPEN", "stream=%s last=%" PRIu64 " open=%zu parked=%zu",
+	       s->name, s->last, op->founds, s->parked);
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RETRY_AFTER_MS = 200, KEY_MAX = 256 };
+enum { KEY_MAX = 256 };
 
 /* Why a request is not taken: the members of REFUSED. */
 struct refusal {
@@ -56,9 +56,6 @@ static int check_page(const struct dm_page *p, const struct io_task *task, struc
 			       task->part[part].repeat);
 		return refuse(r, "parts", "repeat", message);
 	}
-	if (!is_plain(p->type, sizeof p->type - 1)) {
-		return refuse(r, "parts", "", "type: want a media type of 1 to 127 bytes");
-	}
 	return AS_OK;
 }
 
@@ -72,8 +69,14 @@ static int read_page(const struct dm_daemon *d, const struct json_t *doc, const 
 	const uint64_t page = io_json_find_u64(doc, "page", 0);
 	char message[160];
 
-	if (!io_name_ok(name) || page >= IO_PAGES_MAX || strlen(type) >= sizeof p->type) {
-		return refuse(r, "parts", "", "name, page or type is out of bounds");
+	if (!io_name_ok(name)) {
+		return refuse(r, "parts", "name", "name: want 1 to 40 of [a-z0-9._-]");
+	}
+	if (page >= IO_PAGES_MAX) {
+		return refuse(r, "parts", "page", "page: want 0 to 15");
+	}
+	if (!is_plain(type, sizeof p->type - 1)) {
+		return refuse(r, "parts", "type", "type: want a media type of 1 to 127 bytes");
 	}
 	*p = (struct dm_page){ .page = (uint32_t)page, .size = n };
 	(void)snprintf(p->name, sizeof p->name, "%s", name);
@@ -104,8 +107,11 @@ static int read_pages(const struct dm_daemon *d, const struct bus_call *c, const
 	const size_t n = io_json_len(parts);
 	uint64_t bytes = 0;
 
-	if (!io_json_is_arr(parts) || n != c->frames || n > DM_PAGES_MAX) {
+	if (!io_json_is_arr(parts) || n != c->frames) {
 		return refuse(r, "parts", "", "want an array with one entry a frame of bytes");
+	}
+	if (n > DM_PAGES_MAX) {
+		return refuse(r, "parts", "parts", "more than 128 pages in one submission");
 	}
 	if (n == 0 && !op->complete) {
 		return refuse(r, "parts", "", "no parts, and not complete: nothing is submitted");
@@ -154,7 +160,7 @@ static int read_submission(struct dm_daemon *d, const struct bus_call *c, struct
 	int rc;
 
 	if (key != NULL && !is_plain(key, KEY_MAX)) {
-		return refuse(r, "key", "", "want 1 to 256 bytes without control characters");
+		return refuse(r, "key", "key", "want 1 to 256 bytes without control characters");
 	}
 	op->complete = io_json_find_bool(c->doc, "complete", false);
 	op->wait = io_json_find_bool(c->doc, "wait", false);
@@ -200,41 +206,46 @@ static void say_message(struct dm_daemon *d, const struct dm_op *op, const char 
 	as_buf_free(&b);
 }
 
-static void say_busy(struct dm_daemon *d, const struct dm_op *op)
+static void say_busy(struct dm_daemon *d, const struct dm_op *op, uint64_t retry_ms)
 {
 	struct as_buf b = { 0 };
 	struct io_jw w = { .b = &b };
 
 	start_answer(&w, op->stream, op->kase);
-	io_jw_u64(&w, "retry_after_ms", RETRY_AFTER_MS);
+	io_jw_u64(&w, "retry_after_ms", retry_ms);
 	io_jw_end_obj(&w);
 	dm_say(d, d->front, op->peer, "BUSY", &b);
 	as_buf_free(&b);
 }
 
-static bool is_busy(const struct dm_daemon *d, const struct dm_op *op, bool known)
+/* Milliseconds after which to try again, where there is no room; else 0. */
+static uint64_t is_busy(const struct dm_daemon *d, const struct dm_op *op, bool known)
 {
+	const bool full = !known && d->join.cases.n >= d->config.daemon.open_cases;
 	uint64_t bytes = 0;
 
 	for (size_t i = 0; i < op->pages; i++) {
 		bytes += op->page[i].size;
 	}
-	return d->queued_bytes + bytes > d->config.daemon.queue_bytes ||
-	       (!known && d->join.cases.n >= d->config.daemon.open_cases);
+	return full || d->queued_bytes + bytes > d->config.daemon.queue_bytes
+		   ? dm_retry_ms(d, bytes, full)
+		   : 0;
 }
 
 /* The pages of a new case are encoded while the journal writes them down: until it has, the case is
  * `pending` and goes nowhere, and when it says no they are taken back. Only the first submission of
- * a case is early, so whatever the case has when its answer comes is of that submission. */
+ * a case is early, so whatever the case has when its answer comes is of that submission. Where
+ * cases of the stream wait on disk, this may be one of them, and nothing is early. */
 static void hand_over(struct dm_daemon *d, struct dm_stream *s, struct dm_op *op)
 {
 	struct fu_case *k = fu_join_find(&d->join, op->stream, op->kase);
 	struct dm_case *c = k ? k->owner : dm_case_open(d, s, op->kase);
 
-	op->early = k == NULL;
+	op->early = k == NULL && s->parked == 0;
 	op->closed = c->kase->received != 0 && (c->kase->closed || c->judging);
 	op->owner = c;
 	c->kase->pending++;
+	dm_case_stir(d, c);
 	for (size_t i = 0; i < op->pages; i++) {
 		op->page[i].out = dm_case_out(d, c, &op->page[i]);
 		if (op->early) {
@@ -257,6 +268,7 @@ void dm_submit_take(struct dm_daemon *d, struct bus_bytes *peer, struct bus_call
 	struct dm_op *op =
 	    dm_op_make(DM_OP_SUBMIT, io_name_ok(stream) ? stream : "", named ? id : "");
 	struct refusal r = { 0 };
+	uint64_t retry_ms;
 
 	op->peer = peer;
 	if (s == NULL || s->model == NULL) {
@@ -272,8 +284,8 @@ void dm_submit_take(struct dm_daemon *d, struct bus_bytes *peer, struct bus_call
 	} else if (read_submission(d, c, m, k ? k->task : dm_model_task(s->model), op, &r) !=
 		   AS_OK) {
 		say_message(d, op, "REFUSED", &r);
-	} else if (is_busy(d, op, k != NULL)) {
-		say_busy(d, op);
+	} else if ((retry_ms = is_busy(d, op, k != NULL)) > 0) {
+		say_busy(d, op, retry_ms);
 	} else {
 		hand_over(d, s, op);
 		return;
@@ -342,10 +354,14 @@ void dm_submit_answered(struct dm_daemon *d, struct dm_op *op)
 	if (op->early && op->answer.verdict != ST_ACCEPTED) {
 		dm_case_undo(d, c);
 	}
+	if (op->answer.woken) {
+		dm_case_woken(d, c, op);
+	}
 	switch (op->answer.verdict) {
 	case ST_ACCEPTED:
 	case ST_DUPLICATE:
 		take_accepted(d, c, op);
+		dm_jobs_lighten(d, c);
 		break;
 	case ST_CONFLICT:
 		(void)refuse(&r, "parts", "", op->answer.message);

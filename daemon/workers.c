@@ -225,6 +225,7 @@ void dm_worker_release(struct dm_worker *w, struct dm_job *j)
 	}
 	memmove(&w->job[i], &w->job[i + 1], (w->jobs - i - 1) * sizeof(struct dm_job *));
 	w->jobs--;
+	w->bytes -= j->size;
 	j->worker = NULL;
 	if (w->running == j->id) {
 		w->running = 0;

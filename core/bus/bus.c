@@ -110,7 +110,7 @@ static int set_options(struct bus_socket *s, const struct bus_options *o, struct
 	int rc;
 
 	TRY(set(s, ZMQ_SNDHWM, o->hwm, e));
-	TRY(set(s, ZMQ_RCVHWM, o->hwm, e));
+	TRY(set(s, ZMQ_RCVHWM, o->in_hwm ? o->in_hwm : o->hwm, e));
 	TRY(set(s, ZMQ_LINGER, o->linger_ms, e));
 	TRY(set(s, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS, e));
 	/* A bound IPv4 address would be reported as one of IPv6. */

@@ -33,6 +33,7 @@ struct bus_options {
 	const char *endpoint; /* ipc://PATH, tcp://HOST:PORT (PORT "*" when bound), inproc://NAME */
 	bool bind;            /* else connect */
 	int hwm;              /* messages each way and peer; 0 only for inproc: no bound */
+	int in_hwm;           /* of those that come in, where that is another; 0: hwm */
 	int linger_ms;        /* how long bus_close waits for what is not sent */
 	int64_t max_bytes;    /* of one frame; a peer that sends more is disconnected */
 	bool once;            /* a connection that is lost is not made again */

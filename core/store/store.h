@@ -190,6 +190,10 @@ int st_attempt(struct st_store *s, const char *stream, const char *kase, const s
 /* A process that ends in order: no attempt is under way. */
 int st_attempts_over(struct st_store *s, struct as_err *e) AS_CHECKED;
 
+/* Cases of a stream that are not judged and say that they came after now (ns, steady time) have
+ * come now: the clock went back while no process ran, and no deadline is to wait for it. */
+int st_clock(struct st_store *s, const char *stream, int64_t now, struct as_err *e) AS_CHECKED;
+
 /* A case that waits for parts goes out of memory: no attempt at its pages is under way. */
 int st_park(struct st_store *s, const char *stream, const char *kase, struct as_err *e) AS_CHECKED;
 /* Parked cases of a stream, and when the first of them arrived (INT64_MAX: there is none). */

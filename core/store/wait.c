@@ -67,6 +67,20 @@ int st_attempts_over(struct st_store *s, struct as_err *e)
 	return st_run(s, st_use(s, ST_SQL_ATTEMPTS_OVER, NULL), e);
 }
 
+int st_clock(struct st_store *s, const char *stream, int64_t now, struct as_err *e)
+{
+	const enum st_sql both[] = { ST_SQL_CLOCK_OPEN, ST_SQL_CLOCK_PARKED };
+	int rc = AS_OK;
+
+	for (size_t i = 0; i < 2 && rc == AS_OK; i++) {
+		sqlite3_stmt *q = st_use(s, both[i], (const char *const[]){ stream, NULL });
+
+		(void)sqlite3_bind_int64(q, 2, now);
+		rc = st_run(s, q, e);
+	}
+	return rc;
+}
+
 int st_park(struct st_store *s, const char *stream, const char *kase, struct as_err *e)
 {
 	const char *const names[] = { stream, kase, NULL };

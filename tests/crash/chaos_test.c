@@ -11,7 +11,7 @@
 
 TestSuite(crash_chaos, .timeout = 600);
 
-enum { CASES = 120, FAULT_EVERY = 6 };
+enum { CASES = 120, FAULT_EVERY = 6, WAITING = 40 };
 
 /* A child of the daemon, drawn at random; 0 where it has none just now. */
 static pid_t draw_worker(const struct life *l, struct as_rng *r)
@@ -77,6 +77,35 @@ Test(crash_chaos, daemon_and_workers_killed_at_random)
 	for (uint64_t seed = 1; seed <= 3; seed++) {
 		run_with_faults(seed);
 	}
+}
+
+/* Their second parts come when the first are on disk, in other daemons than the one that took them.
+ */
+Test(crash_chaos, cases_that_wait_on_disk_outlive_kills)
+{
+	struct life l;
+	struct as_rng r;
+	char id[16];
+
+	as_rng_seed(&r, 9, 0);
+	life_init(&l, "waiting", "waiting_cases = 2");
+	life_start(&l);
+	for (int i = 0; i < 2 * WAITING; i++) {
+		(void)snprintf(id, sizeof id, "c%d", i % WAITING);
+		life_submit_part(&l, id, (i < WAITING) == (i % 2 == 0) ? "a" : "b");
+		if (as_rng_below(&r, FAULT_EVERY) == 0) {
+			fault(&l, &r);
+		}
+	}
+	life_wait(&l, WAITING);
+	for (int i = 0; i < WAITING; i += 7) {
+		(void)snprintf(id, sizeof id, "c%d", i);
+		life_get(&l, id);
+	}
+	cr_assert(lt(int, 0, l.ended), "nothing was killed: the run proves nothing");
+	life_audit(&l);
+	cr_assert(eq(sz, l.ledger.journal.n, (size_t)WAITING));
+	life_free(&l);
 }
 
 Test(crash_chaos, a_submission_sent_again_is_judged_once)

@@ -195,14 +195,44 @@ static bool is_accepted(struct life *l, const char *id)
 	return false;
 }
 
+/* Sent again until it is accepted. */
+static void insist(struct life *l, const char *id, const char *json, const struct bus_frame *f,
+		   size_t n)
+{
+	const int64_t late = as_mono_ns() + INT64_C(1000000) * LIFE_MS;
+	bool accepted = false;
+
+	ledger_submitted(&l->ledger, id, false);
+	while (!accepted) {
+		cr_assert(lt(i64, as_mono_ns(), late), "%s is not accepted; the daemon said:\n%s",
+			  id, l->daemon.err.data ? l->daemon.err.data : "");
+		say(l, "SUBMIT", json, f, n);
+		accepted = is_accepted(l, id);
+	}
+	ledger_accepted(&l->ledger, id);
+	life_watch(l);
+}
+
+void life_submit_part(struct life *l, const char *id, const char *part)
+{
+	const struct bus_frame f = { id, strlen(id), NULL };
+	char digest[IO_DIGEST_SIZE];
+	char json[512];
+
+	io_digest(id, strlen(id), digest);
+	(void)snprintf(json, sizeof json,
+		       "{\"stream\":\"s\",\"case\":\"%s\",\"parts\":[{\"name\":\"%s\",\"page\":0,"
+		       "\"type\":\"t\",\"size\":%zu,\"sha256\":\"%s\"}]}",
+		       id, part, strlen(id), digest);
+	insist(l, id, json, &f, 1);
+}
+
 void life_submit(struct life *l, const char *id, size_t size)
 {
 	char *big = as_malloc(size + 1);
 	const struct bus_frame f[] = { { big, size, NULL }, { id, strlen(id), NULL } };
 	char digest[2][IO_DIGEST_SIZE];
-	const int64_t late = as_mono_ns() + INT64_C(1000000) * LIFE_MS;
 	char json[1024];
-	bool accepted = false;
 
 	for (size_t i = 0; i < size; i++) {
 		big[i] = (char)(i * 31 + (size_t)id[strlen(id) - 1] * 7);
@@ -215,16 +245,8 @@ void life_submit(struct life *l, const char *id, size_t size)
 	    "{\"name\":\"a\",\"page\":0,\"type\":\"t\",\"size\":%zu,\"sha256\":\"%s\"},"
 	    "{\"name\":\"b\",\"page\":0,\"type\":\"t\",\"size\":%zu,\"sha256\":\"%s\"}]}",
 	    id, size, digest[0], strlen(id), digest[1]);
-	ledger_submitted(&l->ledger, id, false);
-	while (!accepted) {
-		cr_assert(lt(i64, as_mono_ns(), late), "%s is not accepted; the daemon said:\n%s",
-			  id, l->daemon.err.data ? l->daemon.err.data : "");
-		say(l, "SUBMIT", json, f, 2);
-		accepted = is_accepted(l, id);
-	}
-	ledger_accepted(&l->ledger, id);
+	insist(l, id, json, f, 2);
 	free(big);
-	life_watch(l);
 }
 
 /* A judgment the subscriber received, by whichever way. */

@@ -39,6 +39,8 @@ void life_kill(struct life *l, int signal);
 
 /* One case of two parts, the first of `size` bytes; sent again until it is accepted. */
 void life_submit(struct life *l, const char *id, size_t size);
+/* One of its parts, "a" or "b", of a few bytes. */
+void life_submit_part(struct life *l, const char *id, const char *part);
 /* Takes what the feed holds, and replays what is missing from it. */
 void life_watch(struct life *l);
 /* Waits until the subscriber has n judgments. */

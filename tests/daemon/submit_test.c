@@ -161,6 +161,8 @@ Test(daemon_submit, replay_to_a_full_peer_stops_where_it_says)
 		op->end[op->ends++] = op->body.len;
 	}
 	op->last = op->sent = BODIES;
+	h.d.reads = h.d.reads_last = op;
+	h.d.reading = 1;
 	dm_replayed(&h.d, op);
 	while (strcmp(hall_hear_for(&h, h.front, 200), "JUDGMENT") == 0) {
 		cr_assert(eq(sz, io_json_find_u64(h.c.doc, "n", 0), ++n));

@@ -109,6 +109,32 @@ Test(store_wait, parked_case_is_found_by_its_time_alone)
 	st_close(s);
 }
 
+Test(store_wait, case_that_came_in_the_future_has_come_now)
+{
+	struct st_store *s = kit_open();
+	struct as_err e = { 0 };
+	int64_t first;
+	size_t n;
+
+	(void)kit_submit(
+	    s, (struct kit_sent){ .kase = "c1", .name = "a", .text = "x", .arrived = 10 });
+	(void)kit_submit(
+	    s, (struct kit_sent){ .kase = "c2", .name = "a", .text = "x", .arrived = 90 });
+	(void)kit_submit(
+	    s, (struct kit_sent){ .kase = "c3", .name = "a", .text = "x", .arrived = 95 });
+	park(s, "c2");
+	ok(st_begin(s, &e));
+	ok(st_clock(s, "s", 50, &e));
+	ok(st_clock(s, "other", 5, &e));
+	ok(st_commit(s, &e));
+	ok(st_parked(s, "s", &n, &first, &e));
+	cr_assert(eq(i64, first, 50));
+	park(s, "c1");
+	park(s, "c3");
+	same(wake(s, 50, 10, &first), "c1:a/0/0 c2:a/0/0 c3:a/0/0 ");
+	st_close(s);
+}
+
 Test(store_wait, submission_wakes_a_parked_case_only_where_it_matters)
 {
 	struct kit_sent again = { .kase = "c", .name = "a", .text = "x" };
