@@ -1,240 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0
- * q8.c - the integer product by oneDNN where the processor has VNNI or AMX, else by our own loop:
- * older instructions add pairs of products in 16 bits and would saturate. Both give the same sums,
- * so whatever oneDNN refuses to do is done by the loop.
- *
- * oneDNN compiles a product for each number of rows (0.5 to 2.6 ms, once; a number known only at
- * run time is ten times slower), so n rows are taken as at most 256 at a time, then what is left in
- * multiples of 16 and in 8, 4, 2, 1: 20 sizes, nothing padded. */
+ * q8.c - the integer product of a layer: by oneDNN where the processor has AMX, else by our own
+ * loops (q8_vnni.c, q8_product.c). All give the same sums, so whatever oneDNN refuses to do is done
+ * by the loops. */
 #include "core/tensor/q8.h"
 
 #include "core/base/buf.h"
+#include "core/tensor/q8_onednn.h"
 #include "core/tensor/q8_rows.h"
 
 #include <assert.h>
-#include <oneapi/dnnl/dnnl.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-	ROWS = 256, /* of x at a time */
-	STEP = 16,
+	ROWS = 240,            /* of x at a time */
 	QUANTIZED = 256 << 10, /* bytes of x quantised at a time */
-	SCRATCH = 64 << 10,    /* bytes that a product may want for itself */
 	ALIGN = 64,
-	CACHED = 512, /* products that oneDNN keeps */
-	VNNI = 0x67,  /* the bits of dnnl_cpu_isa_avx512_core_vnni */
-};
-
-/* The product for one number of rows. */
-struct kernel {
-	dnnl_primitive_t run;
-	dnnl_memory_desc_t src, dst, scratch;
 };
 
 struct tn_q8 {
 	size_t out, in;
-	int8_t *w;      /* [out, in] */
-	float *scale;   /* [out] */
-	int32_t *shift; /* [out] */
-	float *zero;    /* [out] where there is no bias */
-	dnnl_engine_t engine;
-	dnnl_memory_t packed; /* the weights in oneDNN's layout; NULL: our own loop */
-	void *packed_v;
-	_Atomic(struct kernel *) kernel[TN_Q8_SIZES];
+	size_t stride;            /* bytes of a panel */
+	int8_t *panel;            /* [out / 16, in / 4, 16, 4] */
+	float *scale;             /* [out] */
+	int32_t *shift;           /* [out] */
+	float *zero;              /* [out] where there is no bias */
+	struct tn_onednn *onednn; /* NULL: our own loops */
 };
-
-/* OpenMP's own, libgomp: oneDNN asks it for the caller's number of threads. */
-void omp_set_num_threads(int n);
-
-/* The largest size of at most n rows and at most `most`, and its place in the table. */
-static size_t size_of(size_t n, size_t most, size_t *place)
-{
-	const size_t m = n < most ? n : most;
-
-	if (m >= STEP) {
-		*place = 3 + m / STEP;
-		return m / STEP * STEP;
-	}
-	*place = m >= 8 ? 3 : m >= 4 ? 2 : m >= 2 ? 1 : 0;
-	return (size_t)1 << *place;
-}
-
-static void kernel_close(struct kernel *k)
-{
-	if (k != NULL) {
-		(void)dnnl_primitive_destroy(k->run);
-		free(k);
-	}
-}
-
-/* Describes x [rows, in] W' with the weights as `weights` has them; the caller destroys *pd. */
-static dnnl_status_t describe(const struct tn_q8 *q, size_t rows, const dnnl_memory_desc_t *weights,
-			      struct kernel *k, dnnl_primitive_desc_t *pd)
-{
-	const dnnl_dims_t src = { (dnnl_dim_t)rows, (dnnl_dim_t)q->in };
-	const dnnl_dims_t dst = { (dnnl_dim_t)rows, (dnnl_dim_t)q->out };
-	dnnl_primitive_attr_t attr = NULL;
-	dnnl_matmul_desc_t product;
-	dnnl_status_t rc = dnnl_memory_desc_init_by_tag(&k->src, 2, src, dnnl_u8, dnnl_ab);
-
-	rc = rc ? rc : dnnl_memory_desc_init_by_tag(&k->dst, 2, dst, dnnl_s32, dnnl_ab);
-	rc = rc ? rc : dnnl_matmul_desc_init(&product, &k->src, weights, NULL, &k->dst);
-	rc = rc ? rc : dnnl_primitive_attr_create(&attr);
-	/* oneDNN's own scratch belongs to the thread that made the product, not to the caller. */
-	rc = rc ? rc : dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);
-	rc = rc ? rc : dnnl_primitive_desc_create(pd, &product, attr, q->engine, NULL);
-	(void)dnnl_primitive_attr_destroy(attr);
-	return rc;
-}
-
-/* NULL where oneDNN has no such product, or one that wants more scratch than there is. */
-static struct kernel *kernel_open(const struct tn_q8 *q, size_t rows)
-{
-	const dnnl_memory_desc_t *weights;
-	const dnnl_memory_desc_t *scratch;
-	struct kernel *k = as_calloc(1, sizeof *k);
-	dnnl_primitive_desc_t pd = NULL;
-	bool made = false;
-
-	if (dnnl_memory_get_memory_desc(q->packed, &weights) == dnnl_success &&
-	    describe(q, rows, weights, k, &pd) == dnnl_success) {
-		scratch = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
-		k->scratch = scratch != NULL ? *scratch : (dnnl_memory_desc_t){ 0 };
-		made = dnnl_memory_desc_get_size(&k->scratch) <= SCRATCH &&
-		       dnnl_primitive_create(&k->run, pd) == dnnl_success;
-	}
-	(void)dnnl_primitive_desc_destroy(pd);
-	if (!made) {
-		kernel_close(k);
-		return NULL;
-	}
-	return k;
-}
-
-/* Two threads may make the same one: the first to be done is kept. */
-static struct kernel *kernel_of(struct tn_q8 *q, size_t rows, size_t place)
-{
-	struct kernel *k = atomic_load(&q->kernel[place]);
-
-	if (k == NULL) {
-		struct kernel *mine = kernel_open(q, rows);
-
-		if (mine == NULL) {
-			return NULL;
-		}
-		if (atomic_compare_exchange_strong(&q->kernel[place], &k, mine)) {
-			return mine;
-		}
-		kernel_close(mine);
-	}
-	return k;
-}
-
-static bool run(const struct tn_q8 *q, const struct kernel *k, uint8_t *x, void *acc)
-{
-	char scratch[SCRATCH] __attribute__((aligned(ALIGN)));
-	const dnnl_memory_desc_t *desc[] = { &k->src, &k->dst, &k->scratch };
-	void *const at[] = { x, acc, scratch };
-	const int name[] = { DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_SCRATCHPAD };
-	dnnl_exec_arg_t arg[] = { { 0 }, { 0 }, { 0 }, { DNNL_ARG_WEIGHTS, q->packed } };
-	dnnl_stream_t stream = NULL;
-	dnnl_status_t rc = dnnl_stream_create(&stream, q->engine, dnnl_stream_default_flags);
-
-	for (size_t i = 0; i < 3; i++) {
-		arg[i].arg = name[i];
-		rc = rc ? rc : dnnl_memory_create(&arg[i].memory, desc[i], q->engine, at[i]);
-	}
-	rc = rc ? rc : dnnl_primitive_execute(k->run, stream, 4, arg);
-	rc = rc ? rc : dnnl_stream_wait(stream);
-	for (size_t i = 0; i < 3; i++) {
-		(void)dnnl_memory_destroy(arg[i].memory);
-	}
-	(void)dnnl_stream_destroy(stream);
-	return rc == dnnl_success;
-}
-
-void tn_q8_mul(struct tn_q8 *q, const float *restrict x, const float *bias, float *restrict y,
-	       size_t n)
-{
-	uint8_t xq[QUANTIZED] __attribute__((aligned(ALIGN)));
-	float row[ROWS];
-	const size_t fit = QUANTIZED / q->in;
-	const size_t most = fit < ROWS ? fit : ROWS;
-	const struct tn_q8_scales s = { row, q->scale, q->shift, bias ? bias : q->zero };
-	size_t place;
-
-	omp_set_num_threads(1); /* of this thread: parallel cases beat parallel products */
-	for (size_t i = 0, m; i < n; i += m) {
-		float *at = y + i * q->out; /* first the sums, then what they stand for */
-		struct kernel *k;
-
-		m = size_of(n - i, most, &place);
-		for (size_t r = 0; r < m; r++) {
-			row[r] = tn_quantize_row(x + (i + r) * q->in, xq + r * q->in, q->in);
-		}
-		k = q->packed != NULL ? kernel_of(q, m, place) : NULL;
-		if (k == NULL || !run(q, k, xq, at)) {
-			tn_q8_portable(xq, q->w, (void *)at, m, q->out, q->in);
-		}
-		tn_q8_scale((const void *)at, &s, at, m, q->out);
-	}
-}
-
-/* w' in the layout that the largest product likes; all sizes then take it. */
-static dnnl_status_t pack(struct tn_q8 *q)
-{
-	const dnnl_dims_t dims = { (dnnl_dim_t)q->in, (dnnl_dim_t)q->out };
-	const dnnl_memory_desc_t *want;
-	dnnl_memory_desc_t desc;
-	dnnl_primitive_desc_t pd = NULL;
-	dnnl_primitive_desc_t move = NULL;
-	dnnl_primitive_t reorder = NULL;
-	dnnl_memory_t plain = NULL;
-	dnnl_stream_t stream = NULL;
-	struct kernel k;
-	dnnl_status_t rc = dnnl_engine_create(&q->engine, dnnl_cpu, 0);
-
-	rc = rc ? rc : dnnl_memory_desc_init_by_tag(&desc, 2, dims, dnnl_s8, dnnl_format_tag_any);
-	rc = rc ? rc : describe(q, ROWS, &desc, &k, &pd);
-	if (rc == dnnl_success) {
-		want = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
-		q->packed_v = aligned_alloc(ALIGN, (dnnl_memory_desc_get_size(want) + ALIGN - 1) /
-						       ALIGN * ALIGN);
-		rc = dnnl_memory_create(&q->packed, want, q->engine, q->packed_v);
-		rc = rc ? rc : dnnl_memory_desc_init_by_tag(&desc, 2, dims, dnnl_s8, dnnl_ba);
-		rc = rc ? rc : dnnl_memory_create(&plain, &desc, q->engine, q->w);
-		rc = rc ? rc
-			: dnnl_reorder_primitive_desc_create(&move, &desc, q->engine, want,
-							     q->engine, NULL);
-		rc = rc ? rc : dnnl_primitive_create(&reorder, move);
-		rc = rc ? rc : dnnl_stream_create(&stream, q->engine, dnnl_stream_default_flags);
-	}
-	if (rc == dnnl_success) {
-		const dnnl_exec_arg_t arg[] = { { DNNL_ARG_FROM, plain },
-						{ DNNL_ARG_TO, q->packed } };
-
-		rc = dnnl_primitive_execute(reorder, stream, 2, arg);
-		rc = rc ? rc : dnnl_stream_wait(stream);
-	}
-	(void)dnnl_stream_destroy(stream);
-	(void)dnnl_primitive_destroy(reorder);
-	(void)dnnl_primitive_desc_destroy(move);
-	(void)dnnl_memory_destroy(plain);
-	(void)dnnl_primitive_desc_destroy(pd);
-	return rc;
-}
-
-static bool has_vnni(void)
-{
-	return ((unsigned)dnnl_get_effective_cpu_isa() & VNNI) == VNNI;
-}
 
 void tn_q8_init(void)
 {
-	(void)has_vnni();
+	(void)tn_has_amx();
 }
 
 int tn_q8_open(struct tn_q8 **out, const int8_t *w, const float *scale, size_t rows, size_t in,
@@ -250,22 +46,18 @@ int tn_q8_open(struct tn_q8 **out, const int8_t *w, const float *scale, size_t r
 	q = as_calloc(1, sizeof *q);
 	q->out = rows;
 	q->in = in;
-	q->w = as_malloc(rows * in);
+	q->stride = tn_panel_size(in);
+	q->panel = aligned_alloc(ALIGN, tn_round_up(rows, TN_PANEL) / TN_PANEL * q->stride);
+	if (q->panel == NULL) {
+		abort();
+	}
 	q->scale = as_malloc(rows * sizeof *q->scale);
 	q->shift = as_calloc(rows, sizeof *q->shift);
 	q->zero = as_calloc(rows, sizeof *q->zero);
-	memcpy(q->w, w, rows * in);
+	tn_q8_pack(w, in, rows, in, q->panel, q->shift);
 	memcpy(q->scale, scale, rows * sizeof *scale);
-	for (size_t i = 0; i < rows * in; i++) {
-		q->shift[i / in] += 128 * (int32_t)w[i];
-	}
+	q->onednn = tn_has_amx() ? tn_onednn_open(w, rows, in) : NULL;
 	*out = q;
-	omp_set_num_threads(1);
-	(void)dnnl_set_primitive_cache_capacity(CACHED);
-	if (has_vnni() && pack(q) != dnnl_success) { /* as where no memory may become code */
-		(void)dnnl_memory_destroy(q->packed);
-		q->packed = NULL;
-	}
 	return AS_OK;
 }
 
@@ -274,15 +66,110 @@ void tn_q8_close(struct tn_q8 *q)
 	if (q == NULL) {
 		return;
 	}
-	for (size_t i = 0; i < TN_Q8_SIZES; i++) {
-		kernel_close(atomic_load(&q->kernel[i]));
-	}
-	(void)dnnl_memory_destroy(q->packed);
-	(void)dnnl_engine_destroy(q->engine);
-	free(q->packed_v);
+	tn_onednn_close(q->onednn);
 	free(q->zero);
 	free(q->shift);
 	free(q->scale);
-	free(q->w);
+	free(q->panel);
 	free(q);
+}
+
+struct tn_q8_right tn_q8_whole(const struct tn_q8 *q, const float *bias)
+{
+	return (struct tn_q8_right){ .panel = q->panel,
+				     .out = q->out,
+				     .in = q->in,
+				     .stride = q->stride,
+				     .scale = q->scale,
+				     .shift = q->shift,
+				     .bias = bias };
+}
+
+struct tn_q8_right tn_q8_outputs(const struct tn_q8 *q, size_t o0, size_t o1)
+{
+	struct tn_q8_right b = tn_q8_whole(q, NULL);
+
+	assert(o0 % TN_PANEL == 0);
+	b.panel += o0 / TN_PANEL * q->stride;
+	b.scale += o0;
+	b.shift += o0;
+	b.out = o1 - o0;
+	return b;
+}
+
+struct tn_q8_right tn_q8_inputs(const struct tn_q8 *q, size_t k0, size_t k1, struct as_arena *mem)
+{
+	struct tn_q8_right b = tn_q8_whole(q, NULL);
+	float *one = as_alloc(mem, q->out, sizeof *one);
+	float *sum = as_alloc(mem, q->out, sizeof *sum);
+	int32_t *shift = as_alloc(mem, q->out, sizeof *shift);
+	uint8_t *row = as_alloc(mem, k1 - k0, 1);
+	const float unit = 1.0F;
+
+	assert(k0 % TN_STEP == 0 && k1 % TN_STEP == 0);
+	b.panel += k0 * TN_PANEL;
+	b.in = k1 - k0;
+	for (size_t o = 0; o < q->out; o++) {
+		one[o] = 1.0F;
+	}
+	/* The sums of W's columns are what a row of ones gives; whole numbers below 2^24. */
+	memset(row, 1, k1 - k0);
+	b.scale = one;
+	b.shift = NULL;
+	tn_q8_product(&(struct tn_q8_left){ row, k1 - k0, &unit }, &b,
+		      &(struct tn_q8_out){ sum, q->out, false }, 1);
+	for (size_t o = 0; o < q->out; o++) {
+		shift[o] = 128 * (int32_t)sum[o];
+	}
+	b.scale = q->scale;
+	b.shift = shift;
+	return b;
+}
+
+/* By oneDNN: first the sums, in y, then what they stand for. How many of n rows it did. */
+static size_t run_onednn(struct tn_q8 *q, const struct tn_q8_left *a, const struct tn_q8_right *b,
+			 float *y, size_t n)
+{
+	struct tn_q8_right full = *b;
+	size_t done = 0;
+
+	full.bias = b->bias != NULL ? b->bias : q->zero;
+	while (done < n) {
+		float *at = y + done * q->out;
+		const size_t m = tn_onednn_rows(n - done, SIZE_MAX);
+
+		if (!tn_onednn_mul(q->onednn, a->q + done * q->in, (void *)at, m)) {
+			return done;
+		}
+		tn_q8_scale((const void *)at, a->scale + done, &full, at, m);
+		done += m;
+	}
+	return done;
+}
+
+void tn_q8_run(struct tn_q8 *q, const struct tn_q8_left *a, const float *bias, float *y, size_t n)
+{
+	const struct tn_q8_right b = tn_q8_whole(q, bias);
+	const size_t done = q->onednn != NULL && a->ld == q->in ? run_onednn(q, a, &b, y, n) : 0;
+	const struct tn_q8_left rest = { a->q + done * a->ld, a->ld, a->scale + done };
+
+	tn_q8_product(&rest, &b, &(struct tn_q8_out){ y + done * q->out, q->out, false }, n - done);
+}
+
+void tn_q8_mul(struct tn_q8 *q, const float *restrict x, const float *bias, float *restrict y,
+	       size_t n)
+{
+	uint8_t xq[QUANTIZED] __attribute__((aligned(ALIGN)));
+	float row[ROWS];
+	const size_t ld = tn_round_up(q->in, TN_STEP);
+	const size_t fit = QUANTIZED / ld;
+	const size_t most = fit < ROWS ? fit : ROWS;
+
+	for (size_t i = 0, m; i < n; i += m) {
+		const struct tn_float_rows from = { x + i * q->in, q->in, NULL };
+
+		m = n - i < most ? n - i : most;
+		tn_quantize_rows(&from, xq, ld, row, m, q->in);
+		tn_q8_run(q, &(struct tn_q8_left){ xq, ld, row }, bias, y + i * q->out, m);
+	}
 }

@@ -11,15 +11,14 @@
 #ifndef TN_Q8_H
 #define TN_Q8_H
 
+#include "core/base/arena.h"
 #include "core/base/err.h"
+#include "core/tensor/q8_rows.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-enum {
-	TN_Q8_SIZES = 20,     /* row counts that a product is made for: 1 2 4 8, 16 32 .. 256 */
-	TN_Q8_IN_MAX = 65536, /* 255 * 127 * in fits a 32-bit sum */
-};
+enum { TN_Q8_IN_MAX = 65536 }; /* 255 * 127 * in fits a 32-bit sum */
 
 /* Weights laid out for this processor. May serve any number of threads. */
 struct tn_q8;
@@ -34,6 +33,16 @@ void tn_q8_close(struct tn_q8 *q);
 /* y [n, out] is overwritten: x [n, in] W' + bias (NULL: none). */
 void tn_q8_mul(struct tn_q8 *q, const float *restrict x, const float *bias, float *restrict y,
 	       size_t n);
+
+/* The same of rows that are quantised already. */
+void tn_q8_run(struct tn_q8 *q, const struct tn_q8_left *a, const float *bias, float *y, size_t n);
+
+/* The weights for products of rows that are quantised already: all of them; those of the outputs
+ * [o0, o1), o0 a multiple of TN_PANEL; those of the inputs [k0, k1), multiples of TN_STEP,
+ * with arrays of its own in mem. Borrowed from q. */
+struct tn_q8_right tn_q8_whole(const struct tn_q8 *q, const float *bias);
+struct tn_q8_right tn_q8_outputs(const struct tn_q8 *q, size_t o0, size_t o1);
+struct tn_q8_right tn_q8_inputs(const struct tn_q8 *q, size_t k0, size_t k1, struct as_arena *mem);
 
 /* One row to integers within 127 of zero, stored with 128 added; returns its scale. */
 float tn_quantize_row(const float *restrict x, uint8_t *restrict q, size_t n);

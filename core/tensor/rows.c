@@ -13,16 +13,12 @@
 #include "core/tensor/rows.h"
 
 #include "core/tensor/clones.h"
+#include "core/tensor/lanes.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
-
-enum { LANES = 16 };
-
-/* A helper is compiled into each clone of its callers, never called. */
-#define INTO static inline __attribute__((always_inline))
 
 CLONES void tn_add_rows(float *restrict y, const float *restrict b, size_t rows, size_t cols)
 {
@@ -68,17 +64,6 @@ CLONES void tn_mul_add(float *restrict y, const float *restrict x, const float *
 	}
 }
 
-/* The one order in which lanes are added. */
-INTO float lanes_sum(float *lane)
-{
-	for (size_t half = LANES / 2; half > 0; half /= 2) {
-		for (size_t l = 0; l < half; l++) {
-			lane[l] += lane[l + half];
-		}
-	}
-	return lane[0];
-}
-
 INTO float row_sum(const float *x, size_t n)
 {
 	float lane[LANES] = { 0.0F };
@@ -116,42 +101,6 @@ CLONES float tn_dot(const float *x, const float *y, size_t n)
 	return row_dot(x, y, n);
 }
 
-INTO float bits_float(uint32_t u)
-{
-	float f;
-
-	memcpy(&f, &u, sizeof f);
-	return f;
-}
-
-INTO uint32_t float_bits(float f)
-{
-	uint32_t u;
-
-	memcpy(&u, &f, sizeof u);
-	return u;
-}
-
-INTO float exp_one(float x)
-{
-	const float up = x > 88.0F ? 88.0F : x;
-	const float in = up < -87.0F ? -87.0F : up;
-	/* Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits. */
-	const float t = in * 1.44269504088896341F + 0x1.8p23F;
-	const float n = t - 0x1.8p23F;
-	const float r = in - n * 0.693359375F + n * 2.12194440e-4F;
-	float p = 1.9875691500e-4F;
-
-	p = p * r + 1.3981999507e-3F;
-	p = p * r + 8.3334519073e-3F;
-	p = p * r + 4.1665795894e-2F;
-	p = p * r + 1.6666665459e-1F;
-	p = p * r + 5.0000001201e-1F;
-	p = p * (r * r) + r + 1.0F;
-	p *= bits_float((float_bits(t) << 23) + 0x3f800000U);
-	return x < -87.0F ? 0.0F : p;
-}
-
 /* Sixteen at a time through a local array: x and y may be one array. */
 CLONES void tn_exp(const float *x, float *y, size_t n)
 {
@@ -168,30 +117,6 @@ CLONES void tn_exp(const float *x, float *y, size_t n)
 	for (; i < n; i++) {
 		y[i] = exp_one(x[i]);
 	}
-}
-
-INTO float row_max(const float *x, size_t n)
-{
-	float lane[LANES];
-	float max;
-	size_t i = 0;
-
-	for (size_t l = 0; l < LANES; l++) {
-		lane[l] = -INFINITY;
-	}
-	for (; i + LANES <= n; i += LANES) {
-		for (size_t l = 0; l < LANES; l++) {
-			lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
-		}
-	}
-	for (size_t l = 0; i + l < n; l++) {
-		lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
-	}
-	max = lane[0];
-	for (size_t l = 1; l < LANES; l++) {
-		max = lane[l] > max ? lane[l] : max;
-	}
-	return max;
 }
 
 CLONES void tn_softmax_rows(float *x, size_t rows, size_t cols, size_t ld, float scale)
@@ -261,6 +186,17 @@ CLONES void tn_gelu_bwd(const float *restrict x, const float *restrict dy, float
 	}
 }
 
+/* to = x - mean; returns 1 / sqrt(variance + eps). */
+INTO float centre(const float *restrict x, float *restrict to, size_t d, float eps)
+{
+	const float mean = row_sum(x, d) / (float)d;
+
+	for (size_t j = 0; j < d; j++) {
+		to[j] = x[j] - mean;
+	}
+	return 1.0F / sqrtf(row_dot(to, to, d) / (float)d + eps);
+}
+
 CLONES void tn_norm_rows(const struct tn_norm *l, const float *restrict x, float *restrict xhat,
 			 float *restrict rstd, float *restrict y, size_t rows)
 {
@@ -268,22 +204,24 @@ CLONES void tn_norm_rows(const struct tn_norm *l, const float *restrict x, float
 	const float *restrict beta = l->beta;
 	const size_t d = l->d;
 
-	for (size_t r = 0; r < rows; r++) {
-		const float *restrict xr = x + r * d;
+	for (size_t r = 0; xhat != NULL && r < rows; r++) {
 		float *restrict hr = xhat + r * d;
 		float *restrict yr = y + r * d;
-		const float mean = row_sum(xr, d) / (float)d;
-		float scale;
+		const float scale = centre(x + r * d, hr, d, l->eps);
 
-		for (size_t j = 0; j < d; j++) {
-			hr[j] = xr[j] - mean;
-		}
-		scale = 1.0F / sqrtf(row_dot(hr, hr, d) / (float)d + l->eps);
 		for (size_t j = 0; j < d; j++) {
 			hr[j] *= scale;
 			yr[j] = gamma[j] * hr[j] + beta[j];
 		}
 		rstd[r] = scale;
+	}
+	for (size_t r = 0; xhat == NULL && r < rows; r++) {
+		float *restrict yr = y + r * d;
+		const float scale = centre(x + r * d, yr, d, l->eps);
+
+		for (size_t j = 0; j < d; j++) {
+			yr[j] = gamma[j] * (yr[j] * scale) + beta[j];
+		}
 	}
 }
 

@@ -34,7 +34,8 @@ struct tn_norm {
 	size_t d;
 	float eps;
 };
-/* y [rows, d] is overwritten; xhat [rows, d] and rstd [rows] are kept for the bwd. */
+/* y [rows, d] is overwritten; xhat [rows, d] and rstd [rows] are kept for the bwd (both NULL: there
+ * is none). */
 void tn_norm_rows(const struct tn_norm *l, const float *restrict x, float *restrict xhat,
 		  float *restrict rstd, float *restrict y, size_t rows);
 /* Adds to dx [rows, d]; gradients of gamma and beta are sums the caller makes. */
