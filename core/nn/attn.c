@@ -17,14 +17,17 @@
  * (straight-through: Bengio, Leonard, Courville 2013, arXiv:1308.3432): a closed head still learns
  * as if it were open and may open again, and closing is learned with the threshold used at
  * inference. At inference a closed head's rows of W_q, W_k, W_v and columns of W_o, its scores and
- * its sums are not computed. In long inputs a head sees a band and chooses its span: band.c.
- * Attention: Vaswani et al. (2017), arXiv:1706.03762, section 3.2; window and global tokens:
- * Beltagy, Peters, Cohan (2020), arXiv:2004.05150, section 3.1. */
+ * its sums are not computed. A model in int8 is served by attn_q8.c. In long inputs a head sees a
+ * band and chooses its span: band.c. Attention: Vaswani et al. (2017), arXiv:1706.03762,
+ * section 3.2; window and global tokens: Beltagy, Peters, Cohan (2020), arXiv:2004.05150,
+ * section 3.1. */
 #include "core/nn/attn.h"
 
+#include "core/nn/attn_q8.h"
 #include "core/nn/band.h"
 #include "core/nn/loss.h"
 #include "core/tensor/gemm.h"
+#include "core/tensor/q8_rows.h"
 #include "core/tensor/rows.h"
 
 #include <assert.h>
@@ -53,7 +56,9 @@ void nn_attn_init(struct nn_attn *l, struct nn_params *ps, const char *prefix, s
 	for (size_t i = 0; i < 4; i++) {
 		(void)snprintf(name, sizeof name, "%s.%s", prefix, part[i]);
 		nn_linear_init(to[i], ps, name, i < 3 ? d : l->w, i < 3 ? l->w : d, i == 3, 1.0F);
-		nn_param_serve(ps, to[i]->w, NULL); /* products of some heads' rows or columns */
+		if (k % TN_PANEL != 0) { /* products of some heads' rows or columns */
+			nn_param_serve(ps, to[i]->w, NULL);
+		}
 	}
 	if (gated) { /* starts near sigma(2) = 0.88 for every channel */
 		l->gate.in = d;
@@ -117,30 +122,6 @@ static void project(const struct nn_linear *w, const struct nn_attn_act *a, cons
 		   (struct tn_cmat){ p + w->w + c0 * w->in, w->in }, a->n, c1 - c0, w->in);
 }
 
-/* In a band: scores of keys out of reach become those of no key, the others get their fade. */
-static void mask(const struct nn_attn *l, const struct nn_tile *t, const float *fade, float *out)
-{
-	const size_t ld = nn_tile_keys(t);
-	const size_t half = l->window / 2;
-
-	for (size_t i = t->i0; i < t->i1; i++) {
-		float *row = out + (i - t->i0) * ld + t->near;
-		size_t from;
-		size_t to;
-
-		nn_tile_sees(t, i, &from, &to);
-		for (size_t j = t->j0; j < from; j++) {
-			row[j - t->j0] = -INFINITY;
-		}
-		for (size_t j = to; j < t->j1; j++) {
-			row[j - t->j0] = -INFINITY;
-		}
-		if (fade != NULL) {
-			tn_axpy(row + from - t->j0, 1.0F, fade + half + from - i, to - from);
-		}
-	}
-}
-
 /* Scores of one head's tile, softmax included: out [i1 - i0, keys]. */
 static void attend(const struct nn_attn *l, const struct nn_attn_act *a, size_t h,
 		   const struct nn_tile *t, float *out)
@@ -158,7 +139,8 @@ static void attend(const struct nn_attn *l, const struct nn_attn_act *a, size_t 
 	tn_gemm_nt((struct tn_mat){ out + t->near, ld }, q,
 		   (struct tn_cmat){ a->k + t->j0 * l->w + at, l->w }, m, t->j1 - t->j0, l->k);
 	if (t->band) {
-		mask(l, t, a->fade == NULL ? NULL : a->fade + h * nn_span_table(l), out);
+		nn_tile_mask(l, t, a->fade == NULL ? NULL : a->fade + h * nn_span_table(l), out,
+			     ld);
 	}
 	tn_softmax_rows(out, m, ld, ld, 1.0F / sqrtf((float)l->k));
 }
@@ -188,13 +170,6 @@ static void carve(const struct nn_attn *l, const struct nn_step *s, struct nn_at
 
 	for (size_t i = 0; i < sizeof matrix / sizeof *matrix; i++) {
 		*matrix[i] = as_alloc(s->mem, a->n * l->w, sizeof(float));
-	}
-	a->fade = NULL;
-	if (nn_span_on(l, a->n)) {
-		a->fade = as_alloc(s->mem, l->h * nn_span_table(l), sizeof(float));
-		for (size_t h = 0; h < l->h; h++) {
-			nn_span_fade(l, a, h, a->fade + h * nn_span_table(l));
-		}
 	}
 	if (!nn_step_keeps(s)) { /* gate and share are multiplied in place; one tile serves all */
 		a->qg = a->q;
@@ -253,17 +228,6 @@ static void run_heads(const struct nn_attn *l, const struct nn_step *s, struct n
 	}
 }
 
-/* The first head after h0 that is not as open as h0. */
-static size_t run_end(const struct nn_attn *l, const struct nn_attn_act *a, size_t h0)
-{
-	size_t h1 = h0 + 1;
-
-	while (h1 < l->h && a->open[h1] == a->open[h0]) {
-		h1++;
-	}
-	return h1;
-}
-
 /* What is known before anything else: which heads are open, and how far each sees. */
 static void choose(const struct nn_attn *l, const struct nn_step *s, struct nn_attn_act *a)
 {
@@ -285,6 +249,17 @@ static void choose(const struct nn_attn *l, const struct nn_step *s, struct nn_a
 	nn_span_fwd(l, s, a);
 }
 
+static void fade(const struct nn_attn *l, const struct nn_step *s, struct nn_attn_act *a)
+{
+	a->fade = NULL;
+	if (nn_span_on(l, a->n)) {
+		a->fade = as_alloc(s->mem, l->h * nn_span_table(l), sizeof(float));
+		for (size_t h = 0; h < l->h; h++) {
+			nn_span_fade(l, a, h, a->fade + h * nn_span_table(l));
+		}
+	}
+}
+
 void nn_attn_fwd(const struct nn_attn *l, const struct nn_step *s, struct nn_attn_act *a,
 		 const float *restrict x, float *restrict y, size_t n)
 {
@@ -294,10 +269,17 @@ void nn_attn_fwd(const struct nn_attn *l, const struct nn_step *s, struct nn_att
 	a->x = x;
 	choose(l, s, a);
 	mark = s->mem->used;
+	fade(l, s, a);
+	if (!nn_step_keeps(s) && nn_attn_q8_on(l)) {
+		nn_attn_q8_fwd(l, s, a, y);
+		as_arena_reset(s->mem, mark);
+		a->fade = NULL;
+		return;
+	}
 	carve(l, s, a);
 	memset(y, 0, n * l->d * sizeof *y);
 	for (size_t h0 = 0, h1; h0 < l->h; h0 = h1) {
-		h1 = run_end(l, a, h0);
+		h1 = nn_attn_run(l, a, h0);
 		if (nn_step_keeps(s) || a->open[h0]) {
 			run_heads(l, s, a, h0, h1);
 		}

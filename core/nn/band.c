@@ -21,6 +21,8 @@
 
 #include "core/nn/loss.h"
 
+#include "core/tensor/rows.h"
+
 #include <math.h>
 #include <stdio.h>
 
@@ -75,6 +77,54 @@ void nn_tile_sees(const struct nn_tile *t, size_t i, size_t *j0, size_t *j1)
 {
 	*j0 = i > t->j0 + t->reach ? i - t->reach : t->j0;
 	*j1 = least(i + t->reach + 1, t->j1);
+}
+
+size_t nn_tile_most(const struct nn_attn *l, size_t n, size_t *rows)
+{
+	size_t keys = 0;
+
+	*rows = 0;
+	for (size_t i = 0; i < n;) {
+		const struct nn_tile t = nn_tile_at(l, l->window / 2, i, n);
+
+		keys = nn_tile_keys(&t) > keys ? nn_tile_keys(&t) : keys;
+		*rows = t.i1 - t.i0 > *rows ? t.i1 - t.i0 : *rows;
+		i = t.i1;
+	}
+	return keys;
+}
+
+void nn_tile_mask(const struct nn_attn *l, const struct nn_tile *t, const float *fade, float *out,
+		  size_t ld)
+{
+	const size_t half = l->window / 2;
+
+	for (size_t i = t->i0; i < t->i1; i++) {
+		float *row = out + (i - t->i0) * ld + t->near;
+		size_t from;
+		size_t to;
+
+		nn_tile_sees(t, i, &from, &to);
+		for (size_t j = t->j0; j < from; j++) {
+			row[j - t->j0] = -INFINITY;
+		}
+		for (size_t j = to; j < t->j1; j++) {
+			row[j - t->j0] = -INFINITY;
+		}
+		if (fade != NULL) {
+			tn_axpy(row + from - t->j0, 1.0F, fade + half + from - i, to - from);
+		}
+	}
+}
+
+size_t nn_attn_run(const struct nn_attn *l, const struct nn_attn_act *a, size_t h0)
+{
+	size_t h1 = h0 + 1;
+
+	while (h1 < l->h && a->open[h1] == a->open[h0]) {
+		h1++;
+	}
+	return h1;
 }
 
 void nn_attn_span(struct nn_attn *l, struct nn_params *ps, const char *prefix)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * band.h - which keys a query row of attention sees, and in long inputs how much of them: shared by
- * attn.c alone. */
+ * attn.c and attn_q8.c. */
 #ifndef NN_BAND_H
 #define NN_BAND_H
 
@@ -24,6 +24,14 @@ static inline size_t nn_tile_keys(const struct nn_tile *t)
 struct nn_tile nn_tile_at(const struct nn_attn *l, size_t reach, size_t i0, size_t n);
 /* Floats of the scores of one head, at most; *most gets those of a tile, at most. */
 size_t nn_tile_scores(const struct nn_attn *l, size_t n, size_t *most);
+/* Keys of a tile of n rows, at most; *rows gets its rows, at most. */
+size_t nn_tile_most(const struct nn_attn *l, size_t n, size_t *rows);
+/* In a band: scores of keys out of reach become those of no key, the others get their fade (NULL:
+ * none). out [i1 - i0, keys], rows ld apart. */
+void nn_tile_mask(const struct nn_attn *l, const struct nn_tile *t, const float *fade, float *out,
+		  size_t ld);
+/* The first head after h0 that is not as open as h0. */
+size_t nn_attn_run(const struct nn_attn *l, const struct nn_attn_act *a, size_t h0);
 /* The keys [*j0, *j1) among the tile's [j0, j1) that row i of a band sees: i is one of them. */
 void nn_tile_sees(const struct nn_tile *t, size_t i, size_t *j0, size_t *j1);
 

@@ -11,12 +11,13 @@
 #include "core/nn/block.h"
 
 #include "core/nn/drop.h"
+#include "core/tensor/q8.h"
 #include "core/tensor/rows.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { ROWS = 256 }; /* of the MLP at a time, in inference */
+enum { ROWS = 120 }; /* of the MLP at a time, in inference */
 
 void nn_block_init(struct nn_block *b, struct nn_params *ps, const char *prefix,
 		   const struct nn_block_shape *shape)
@@ -47,7 +48,7 @@ static void attn_fwd(const struct nn_block *b, const struct nn_step *s, struct n
 	float *y = as_alloc(s->mem, size, sizeof *y);
 
 	a->x1 = as_alloc(s->mem, size, sizeof *a->x1);
-	nn_norm_fwd(&b->norm1, s->p, &a->norm1, s->mem, x, a->x1, n);
+	nn_norm_fwd(&b->norm1, s->p, nn_step_keeps(s) ? &a->norm1 : NULL, s->mem, x, a->x1, n);
 	nn_attn_fwd(&b->attn, s, &a->attn, a->x1, y, n);
 	a->keep1 = nn_drop_fwd(s, y, size);
 	tn_axpy(x, 1.0F, y, size);
@@ -64,12 +65,33 @@ static void mlp_fwd(const struct nn_block *b, const struct nn_step *s, struct nn
 	a->x2 = as_alloc(s->mem, size, sizeof *a->x2);
 	a->h = as_alloc(s->mem, wide, sizeof *a->h);
 	a->a = as_alloc(s->mem, wide, sizeof *a->a);
-	nn_norm_fwd(&b->norm2, s->p, &a->norm2, s->mem, x, a->x2, n);
+	nn_norm_fwd(&b->norm2, s->p, nn_step_keeps(s) ? &a->norm2 : NULL, s->mem, x, a->x2, n);
 	nn_linear_fwd(&b->up, s->p, a->x2, a->h, n);
 	tn_gelu(a->h, a->a, wide);
 	nn_linear_fwd(&b->down, s->p, a->a, y, n);
 	a->keep2 = nn_drop_fwd(s, y, size);
 	tn_axpy(x, 1.0F, y, size);
+}
+
+/* The same in int8: what GELU gives is quantised where it is made. */
+static void mlp_q8(const struct nn_block *b, const struct nn_step *s, float *x, size_t n)
+{
+	const size_t d = b->norm2.d;
+	float *y = as_alloc(s->mem, n * d, sizeof *y);
+	float *h = as_alloc(s->mem, n * b->up.out, sizeof *h);
+	float *scale = as_alloc(s->mem, n, sizeof *scale);
+	uint8_t *q = as_alloc(s->mem, n, b->up.out);
+
+	nn_norm_fwd(&b->norm2, s->p, NULL, s->mem, x, y, n);
+	nn_linear_fwd(&b->up, s->p, y, h, n);
+	tn_gelu_q8(h, q, scale, n, b->up.out);
+	tn_q8_run(b->down.q8, &(struct tn_q8_left){ q, b->up.out, scale }, s->p + b->down.b, y, n);
+	tn_axpy(x, 1.0F, y, n * d);
+}
+
+static bool mlp_in_q8(const struct nn_block *b)
+{
+	return b->up.q8 != NULL && b->down.q8 != NULL && b->up.out % TN_STEP == 0;
 }
 
 void nn_block_fwd(const struct nn_block *b, const struct nn_step *s, struct nn_block_act *a,
@@ -85,8 +107,15 @@ void nn_block_fwd(const struct nn_block *b, const struct nn_step *s, struct nn_b
 	}
 	/* Inference: rows are independent here, so a long input needs the hidden layer of a few. */
 	for (size_t i = 0; i < n; i += ROWS) {
+		float *at = x + i * b->norm2.d;
+		const size_t m = n - i < ROWS ? n - i : ROWS;
+
 		as_arena_reset(s->mem, mark);
-		mlp_fwd(b, s, a, x + i * b->norm2.d, n - i < ROWS ? n - i : ROWS);
+		if (mlp_in_q8(b)) {
+			mlp_q8(b, s, at, m);
+		} else {
+			mlp_fwd(b, s, a, at, m);
+		}
 	}
 	as_arena_reset(s->mem, mark);
 	*a = (struct nn_block_act){ .n = n, .attn = { .n = n, .opened = a->attn.opened } };

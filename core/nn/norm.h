@@ -18,7 +18,7 @@ struct nn_norm_act {
 };
 
 void nn_norm_init(struct nn_norm *l, struct nn_params *ps, const char *prefix, size_t d);
-/* Carves a from mem. y is overwritten. */
+/* Carves a from mem (NULL: no bwd comes). y is overwritten. */
 void nn_norm_fwd(const struct nn_norm *l, const float *p, struct nn_norm_act *a,
 		 struct as_arena *mem, const float *restrict x, float *restrict y, size_t n);
 /* Adds to dx and to g. */

@@ -62,7 +62,7 @@ void nn_stack_fwd(const struct nn_stack *l, const struct nn_step *s, struct nn_s
 			as_arena_reset(s->mem, mark);
 		}
 	}
-	nn_norm_fwd(&l->norm, s->p, &a->norm, s->mem, x, normed, n);
+	nn_norm_fwd(&l->norm, s->p, nn_step_keeps(s) ? &a->norm : NULL, s->mem, x, normed, n);
 	nn_embed_fwd(&(struct nn_embed){ .rows = n, .d = l->d }, normed, rows, y);
 }
 

@@ -328,7 +328,7 @@ Test(nn_attn, inference_works_in_bounded_scratch)
 	}
 }
 
-Test(nn_attn, a_quantized_model_leaves_it_floats)
+Test(nn_attn, heads_that_are_not_whole_panels_stay_floats)
 {
 	struct nn_params ps = { 0 };
 	struct nn_attn l;
