@@ -86,7 +86,8 @@ phantom := $(out)/bin/phantom
 plugins := $(kinds:%=$(out)/plugins/%.so) $(out)/plugins/null.so
 
 SECONDS ?= 60
-.PHONY: all deps test run-tests fuzz run-fuzz crash nightly test-clients lint format demo install clean help accuracy
+.PHONY: all deps test run-tests fuzz run-fuzz crash nightly test-clients lint format demo install clean help \
+	accuracy bench bench-peers
 all: $(programs) $(phantom) $(plugins) ## programs and plugins, into build/<compiler>-<variant>/
 
 help: ## this list
@@ -140,6 +141,13 @@ $(out)/plugins/null.so: $(out)/obj/plugins/null/null.o
 $(phantom): $(call obj,$(call src,examples/breast)) $(call archives,core/base)
 	@mkdir -p $(@D)
 	$(call run,LINK,$@) $(CC) $(opt_$(V)) $(hard_link) -o $@ $^ -lm
+
+# Measurements of docs/performance.md: not installed.
+bench_rooms := encoders/text
+$(out)/bin/bench: $(call obj,$(call src,bench)) $(call archives,$(bench_rooms))
+	@mkdir -p $(@D)
+	$(call run,LINK,$@) $(CC) $(opt_$(V)) -o $@ $(call group,$^) $(call libs_of,$(bench_rooms))
+$(call obj,$(call src,bench)): private room_cflags := $(shell pkg-config --cflags openblas 2>/dev/null)
 
 # ---- tests ------------------------------------------------------------------------------------
 with_tests := $(foreach r,$(rooms),$(if $(wildcard tests/$r/*_test.c),$r))
@@ -207,6 +215,13 @@ demo: deps ## train on phantom cases, run the daemon, show judgments (DATA=folde
 
 accuracy: all ## the tables of docs/accuracy.md (DATA=folder of the data sets, T=name narrows)
 	@tools/accuracy.sh $(out) '$(DATA)' '$(T)'
+
+PEERS ?= build/peers
+bench: all $(out)/bin/bench ## time everything; build/bench.json and the tables of docs/performance.md
+	@bench/run.sh $(out) $(PEERS)
+
+bench-peers: ## install what `make bench` compares with: PyTorch, ONNX Runtime (PEERS=folder)
+	@bench/peers/install.sh $(PEERS)
 
 install: all ## into $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/assay $(DESTDIR)$(PREFIX)/include \

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// onnx.js FOLDER THREADS - times FOLDER/fp32.onnx and FOLDER/int8.onnx (network.py) in ONNX Runtime at
+// batches 1, 8 and 32. Prints lines as bench.h has them.
+const path = require('path');
+const folder = path.resolve(process.argv[2]);
+const threads = Number(process.argv[3]);
+const ort = require(path.join(folder, 'node_modules', 'onnxruntime-node'));
+
+const draw = (n) => Float32Array.from({ length: n }, () => Math.random() * 2 - 1);
+const inputs = (b) => ({
+    t: new ort.Tensor('int64', BigInt64Array.from({ length: b * 128 }, () =>
+        BigInt(Math.floor(Math.random() * 8192))), [b, 128]),
+    i: new ort.Tensor('float32', draw(b * 196 * 256), [b, 196, 256]),
+    c: new ort.Tensor('float32', draw(b * 32 * 64), [b, 32, 64]),
+});
+
+async function time(type) {
+    const session = await ort.InferenceSession.create(path.join(folder, type + '.onnx'),
+        { intraOpNumThreads: threads, graphOptimizationLevel: 'all' });
+    for (const b of [1, 8, 32]) {
+        const x = inputs(b);
+        const rates = [];
+        for (let i = 0; i < 18; i++) {
+            const start = process.hrtime.bigint();
+            await session.run(x);
+            if (i >= 3) rates.push(b * 1e9 / Number(process.hrtime.bigint() - start));
+        }
+        rates.sort((p, q) => p - q);
+        const mid = rates[7];
+        const spread = 100 * (rates[14] - rates[0]) / mid;
+        console.log(`network\tonnxruntime ${type}, batch ${b}\t${mid.toPrecision(4)}\t` +
+            `${spread.toFixed(0)}\tcases/s\t-`);
+    }
+}
+
+time('fp32').then(() => time('int8'));

@@ -1,0 +1,43 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# run.sh OUT PEERS [THREADS] - all of bench and, where they are installed in PEERS (`make bench-peers`),
+# what a user would take instead, in one run. Writes build/bench.json and the tables of
+# docs/performance.md between its marks.
+set -eu
+here=$(cd "$(dirname "$0")/.." && pwd)
+out=$1 peers=$2 threads=${3:-2}
+lines=$here/build/bench.tsv
+python=/usr/bin/python3
+
+: >"$lines"
+if [ ! -d "$peers/node_modules/onnxruntime-node" ] || ! "$python" -c 'import torch, onnx' 2>/dev/null; then
+    echo 'bench: SKIPPED: PyTorch and ONNX Runtime are not there (make bench-peers installs them)' >&2
+else
+    "$python" -W ignore "$here/bench/peers/network.py" "$peers" "$threads" 2>/dev/null | tee -a "$lines"
+    node "$here/bench/peers/onnx.js" "$peers" "$threads" | tee -a "$lines"
+fi
+"$out/bin/bench" "$threads" | tee -a "$lines"
+
+jq -R -s '[split("\n")[] | select(. != "") | split("\t")] as $all
+    | ($all | map({ (.[1]): (.[2] | tonumber) }) | add) as $value
+    | [$all[] | { name: .[1], value: (.[2] | tonumber), spread: (.[3] | tonumber), unit: .[4],
+        peer: (if .[5] == "-" then null else .[5] end),
+        ratio: (if .[5] != "-" and $value[.[5]] then (.[2] | tonumber) / $value[.[5]] else null end),
+        section: .[0] }]' "$lines" >"$here/build/bench.json"
+
+table() { # section
+    printf '\n| what | median | spread | against | ratio |\n|---|---|---|---|---|\n'
+    jq -r --arg s "$1" '.[] | select(.section == $s)
+        | "| \(.name) | \(.value) \(.unit) | \(.spread) % | \(.peer // "") | \(
+            if .ratio then (.ratio * 100 | round / 100) else "" end) |"' "$here/build/bench.json"
+    echo
+}
+doc=$here/docs/performance.md
+for s in network ceiling kernels attention; do
+    table "$s" >"$here/build/bench-$s.md"
+    awk -v s="$s" -v f="$here/build/bench-$s.md" '
+        $0 == "<!-- bench " s " -->" { print; while ((getline l < f) > 0) print l; skip = 1; next }
+        $0 == "<!-- end -->" { skip = 0 }
+        !skip' "$doc" >"$here/build/bench.md"
+    cp "$here/build/bench.md" "$doc"
+done
