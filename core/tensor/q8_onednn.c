@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
 	SIZES = 20, /* row counts that a product is made for: 1 2 4 8, 16 32 .. 256 */
@@ -36,6 +37,15 @@ struct tn_onednn {
 
 /* OpenMP's own, libgomp: oneDNN asks it for the caller's number of threads. */
 void omp_set_num_threads(int n);
+
+/* oneDNN describes what it only reads by pointers that may write. */
+static void *writable(const void *p)
+{
+	void *q;
+
+	memcpy(&q, &p, sizeof q);
+	return q;
+}
 
 /* The largest size of at most n rows and at most `most`, and its place in the table. */
 static size_t size_of(size_t n, size_t most, size_t *place)
@@ -126,7 +136,7 @@ static bool run(const struct tn_onednn *q, const struct kernel *k, const uint8_t
 {
 	char scratch[SCRATCH] __attribute__((aligned(ALIGN)));
 	const dnnl_memory_desc_t *desc[] = { &k->src, &k->dst, &k->scratch };
-	void *const at[] = { (void *)(uintptr_t)x, acc, scratch };
+	void *const at[] = { writable(x), acc, scratch };
 	const int name[] = { DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_SCRATCHPAD };
 	dnnl_exec_arg_t arg[] = { { 0 }, { 0 }, { 0 }, { DNNL_ARG_WEIGHTS, q->packed } };
 	dnnl_stream_t stream = NULL;
@@ -185,7 +195,7 @@ static dnnl_status_t pack(struct tn_onednn *q, const int8_t *w)
 						       ALIGN * ALIGN);
 		rc = dnnl_memory_create(&q->packed, want, q->engine, q->packed_v);
 		rc = rc ? rc : dnnl_memory_desc_init_by_tag(&desc, 2, dims, dnnl_s8, dnnl_ba);
-		rc = rc ? rc : dnnl_memory_create(&plain, &desc, q->engine, (void *)(uintptr_t)w);
+		rc = rc ? rc : dnnl_memory_create(&plain, &desc, q->engine, writable(w));
 		rc = rc ? rc
 			: dnnl_reorder_primitive_desc_create(&move, &desc, q->engine, want,
 							     q->engine, NULL);

@@ -101,25 +101,30 @@ static inline __attribute__((always_inline)) void weave(const int8_t *const from
 	memcpy(to, both, sizeof both);
 }
 
+/* Where the next rows of w have 16 numbers: in w, or in pad what there is of them. */
+static inline void four_rows(const int8_t *w, size_t ld, size_t rows, size_t cols,
+			     int8_t pad[TN_STEP][TN_PANEL], const int8_t *from[TN_STEP])
+{
+	memset(pad, 0, (size_t)TN_STEP * TN_PANEL);
+	for (size_t i = 0; i < TN_STEP; i++) {
+		from[i] = i < rows && cols >= TN_PANEL ? w + i * ld : pad[i];
+		if (i < rows && cols < TN_PANEL) {
+			memcpy(pad[i], w + i * ld, cols);
+		}
+	}
+}
+
 CLONES void tn_q8_pack_columns(const int8_t *w, size_t ld, size_t out, size_t in, int8_t *panel)
 {
 	const size_t size = tn_panel_size(in);
 
 	for (size_t o = 0; o < out; o += TN_PANEL) {
 		for (size_t k = 0; k < in; k += TN_STEP) {
-			int8_t *to = panel + o / TN_PANEL * size + k * TN_PANEL;
-			int8_t pad[TN_STEP][TN_PANEL] = { { 0 } };
+			int8_t pad[TN_STEP][TN_PANEL];
 			const int8_t *from[TN_STEP];
 
-			for (size_t i = 0; i < TN_STEP; i++) {
-				from[i] = pad[i];
-				if (k + i < in && out - o < TN_PANEL) {
-					memcpy(pad[i], w + (k + i) * ld + o, out - o);
-				} else if (k + i < in) {
-					from[i] = w + (k + i) * ld + o;
-				}
-			}
-			weave(from, to);
+			four_rows(w + k * ld + o, ld, in - k, out - o, pad, from);
+			weave(from, panel + o / TN_PANEL * size + k * TN_PANEL);
 		}
 	}
 }
