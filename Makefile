@@ -109,7 +109,7 @@ $(call lib,$1): $(call obj,$(filter-out $1/main.c $1/plugin.c,$(call src,$1)))
 $(out)/run/$(subst /,-,$1): $(call obj,$(wildcard tests/$1/*_test.c) $(wildcard tests/support/*.c)) \
 		$(call archives,$1)
 	@mkdir -p $$(@D)
-	$$(call run,LINK,$$@) $(CC) $(opt_$(V)) -o $$@ $$(call group,$$^) $$(call libs_of,$1) -lcriterion
+	$$(call run,LINK,$$@) $(CC) $(opt_$(V)) $$(counted) -o $$@ $$(call group,$$^) $$(call libs_of,$1) -lcriterion
 endef
 $(foreach r,$(rooms),$(eval $(call room,$r)))
 
@@ -154,6 +154,8 @@ with_tests := $(foreach r,$(rooms),$(if $(wildcard tests/$r/*_test.c),$r))
 e2e := $(if $(wildcard tests/e2e/*_test.c),$(out)/run/e2e)
 fuzzers := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
 fuzz_rooms := encoders/image encoders/text encoders/table fusion core/bus
+# Tests that count what our own code asks of the allocator (tests/support/count.h).
+$(out)/run/fusion $(out)/run/encoders-text: private counted := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
 runners := $(foreach r,$(with_tests),$(out)/run/$(subst /,-,$r)) $(out)/run/fuzz $(e2e)
 $(out)/obj/tests/%.o: private extra_cflags = -DBUILD_DIR='"$(abspath $(out))"' -DSOURCE_DIR='"$(CURDIR)"'
 $(out)/run/e2e: $(call obj,$(wildcard tests/e2e/*.c) $(wildcard tests/support/*.c)) $(call archives,core/bus)
@@ -217,8 +219,8 @@ accuracy: all ## the tables of docs/accuracy.md (DATA=folder of the data sets, T
 	@tools/accuracy.sh $(out) '$(DATA)' '$(T)'
 
 PEERS ?= build/peers
-bench: all $(out)/bin/bench ## time everything; build/bench.json and the tables of docs/performance.md
-	@bench/run.sh $(out) $(PEERS)
+bench: all $(out)/bin/bench ## time everything (DATA=folder: the daemon too): docs/performance.md, build/bench.json
+	@bench/run.sh $(out) $(PEERS) 2 $(DATA)
 
 bench-peers: ## install what `make bench` compares with: PyTorch, ONNX Runtime (PEERS=folder)
 	@bench/peers/install.sh $(PEERS)
