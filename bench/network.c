@@ -250,7 +250,7 @@ static void ceiling(enum bench_library library, const char *name)
 					   { TOKENS, 4 * WIDTH, WIDTH, 4 },
 					   { TOKENS, WIDTH, 4 * WIDTH, 4 } };
 	const struct bench_line l = {
-		.section = "ceiling", .name = name, .unit = "cases/s", .per = 1, .one_core = true
+		.section = "core", .name = name, .unit = "cases/s", .per = 1, .one_core = true
 	};
 	struct ceiling c = { .n = sizeof shape / sizeof *shape };
 
@@ -289,11 +289,14 @@ static void time_network(struct kase *kase, size_t threads, bool int8)
 	crew_start(c, &net, kase, 1);
 	c->cases = 8;
 	l.per = 8;
-	l.section = "ceiling";
+	l.section = "core";
 	l.one_core = true;
 	(void)snprintf(name, sizeof name, "assay %s, one core", type);
-	(void)snprintf(peer, sizeof peer, "%s linear products alone, one core",
-		       int8 ? "oneDNN int8" : "OpenBLAS fp32");
+	(void)snprintf(peer, sizeof peer, "onnxruntime %s, one core", type);
+	bench_run(&l, run_batch, c, 150);
+	l.peer = int8 ? "oneDNN int8 linear products alone, one core"
+		      : "OpenBLAS fp32 linear products alone, one core";
+	(void)snprintf(name, sizeof name, "assay %s, one core, against the ceiling", type);
 	bench_run(&l, run_batch, c, 150);
 	crew_stop(c);
 	network_close(&net);

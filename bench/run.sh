@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# run.sh OUT PEERS [THREADS] - all of bench and, where they are installed in PEERS (`make bench-peers`),
-# what a user would take instead, in one run. Writes build/bench.json and the tables of
+# run.sh OUT PEERS THREADS [DATA] - all of bench and, where they are installed in PEERS (`make
+# bench-peers`), what a user would take instead, in one run; with DATA the whole daemon too. Writes
+# build/bench.json and the tables of
 # docs/performance.md between its marks.
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
-out=$1 peers=$2 threads=${3:-2}
+out=$1 peers=$2 threads=$3 data=${4:-}
 lines=$here/build/bench.tsv
 python=/usr/bin/python3
 
@@ -13,10 +14,13 @@ python=/usr/bin/python3
 if [ ! -d "$peers/node_modules/onnxruntime-node" ] || ! "$python" -c 'import torch, onnx' 2>/dev/null; then
     echo 'bench: SKIPPED: PyTorch and ONNX Runtime are not there (make bench-peers installs them)' >&2
 else
-    "$python" -W ignore "$here/bench/peers/network.py" "$peers" "$threads" 2>/dev/null | tee -a "$lines"
-    node "$here/bench/peers/onnx.js" "$peers" "$threads" | tee -a "$lines"
+    for t in 1 "$threads"; do
+        "$python" -W ignore "$here/bench/peers/network.py" "$peers" "$t" 2>/dev/null | tee -a "$lines"
+        node "$here/bench/peers/onnx.js" "$peers" "$t" | tee -a "$lines"
+    done
 fi
 "$out/bin/bench" "$threads" | tee -a "$lines"
+[ -z "$data" ] || "$here/bench/daemon.sh" "$out" "$data" | tee -a "$lines"
 
 jq -R -s '[split("\n")[] | select(. != "") | split("\t")] as $all
     | ($all | map({ (.[1]): (.[2] | tonumber) }) | add) as $value
@@ -33,7 +37,8 @@ table() { # section
     echo
 }
 doc=$here/docs/performance.md
-for s in network ceiling kernels attention; do
+for s in network core kernels attention daemon; do
+    grep -q "^$s" "$lines" || continue
     table "$s" >"$here/build/bench-$s.md"
     awk -v s="$s" -v f="$here/build/bench-$s.md" '
         $0 == "<!-- bench " s " -->" { print; while ((getline l < f) > 0) print l; skip = 1; next }
