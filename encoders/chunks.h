@@ -9,6 +9,7 @@
 #include "encoders/kind.h"
 
 #include <assert.h>
+#include <stdbool.h>
 
 /* Rows that n > 0 tokens become. */
 static inline size_t enc_chunk_rows(size_t n)
@@ -38,6 +39,16 @@ static inline struct nn_bags enc_chunk_bags(struct as_arena *mem, size_t n)
 		ids[i] = (uint32_t)i;
 	}
 	return (struct nn_bags){ .n = rows, .start = start, .ids = ids };
+}
+
+/* What is said of each row, of all its tokens: token [n]. */
+static inline void enc_chunk_spread(const bool *row, bool *token, size_t n)
+{
+	for (size_t r = 0; r < enc_chunk_rows(n); r++) {
+		for (size_t i = enc_chunk_first(n, r); i < enc_chunk_first(n, r + 1); i++) {
+			token[i] = row[r];
+		}
+	}
 }
 
 #endif

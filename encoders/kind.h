@@ -49,6 +49,14 @@ struct enc_kind {
 	/* Adds to s->g. */
 	void (*bwd)(const void *enc, const struct nn_step *s, const struct enc_input *in,
 		    const float *drows, void *act);
+
+	/* Pretraining only. guess_open registers, after open, what guess needs under "guess.*". */
+	void (*guess_open)(void *enc, struct nn_params *ps);
+	/* After a fwd with s->hide: says from the features of the hidden rows what they held.
+	 * Returns weight * the mean error, 1 for who knows nothing, 0 where nothing was hidden, and
+	 * adds its gradient to drows and s->g unless s->g is NULL. */
+	double (*guess)(const void *enc, const struct nn_step *s, const struct enc_input *in,
+			const float *rows, const void *act, double weight, float *drows);
 };
 
 #endif

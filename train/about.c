@@ -27,6 +27,18 @@ void tr_about_study(const struct tr_data *d, const struct tr_options *o, const c
 	tr_about_data(d, "data", out);
 	as_buf_printf(out, "folds %zu\nseed %" PRIu64 "\nthreads %zu\nretrain %d\n", o->folds,
 		      o->seed, tr_pool_threads(o->pool), (int)o->retrain);
+	if (o->labelled > 0) {
+		as_buf_printf(out, "labelled %zu\n", o->labelled);
+	}
+	if (o->from != NULL) {
+		as_buf_printf(out, "from %s\n", o->from->file.sha256);
+	}
+	if (o->pretrain) {
+		as_buf_printf(out, "pretrain %zu epochs\n", o->pretrain_epochs);
+	}
+	for (size_t i = 0; i < o->mores; i++) {
+		tr_about_data(&o->more[i], "unlabelled", out);
+	}
 	tr_about_task(d->task, out);
 	for (size_t m = 0; m < d->task->parts; m++) {
 		const struct fu_source *s = &d->frozen.source[m];

@@ -131,12 +131,12 @@ static int read_case(struct reading *r, size_t i, struct io_case *from, struct a
 	};
 
 	TRY(io_case_make(r->bound, &bare, &row, r->table->path, from, e));
-	if (r->how->split != NULL &&
+	if (r->how->split != NULL && (r->b->split >= 0 || !r->how->unlabelled) &&
 	    (from->split == NULL || strcmp(from->split, r->how->split) != 0)) {
 		r->state[i] = READ_ELSEWHERE;
 		return AS_OK;
 	}
-	if (from->target == NULL) {
+	if (from->target == NULL && !r->how->unlabelled) {
 		r->state[i] = READ_TARGETLESS;
 		return AS_OK;
 	}
@@ -146,7 +146,7 @@ static int read_case(struct reading *r, size_t i, struct io_case *from, struct a
 			       .group = as_strdup(from->group),
 			       .split = from->split ? as_strdup(from->split) : NULL,
 			       .line = from->line };
-	TRY(read_target(r, from, c, e));
+	TRY(r->how->unlabelled ? AS_OK : read_target(r, from, c, e));
 	TRY(read_pages(r, from, c, e));
 out:
 	return rc;
@@ -268,10 +268,27 @@ static int check_frozen(const struct tr_data *d, struct as_err *e)
 	return AS_OK;
 }
 
+/* Whether the header lacks a column of the part. */
+static bool lacks(const struct io_part_spec *p, const struct io_row *header)
+{
+	for (size_t i = 0; i < p->columns; i++) {
+		size_t k = 0;
+
+		while (k < header->n && strcmp(header->cell[k], p->column[i].name) != 0) {
+			k++;
+		}
+		if (k == header->n) {
+			return true;
+		}
+	}
+	return false;
+}
+
 int tr_data_load(struct tr_data *d, struct io_task *task, const struct tr_data_how *how,
 		 struct tr_pool *pool, struct as_err *e)
 {
 	uint32_t place[IO_PARTS_MAX];
+	bool without[IO_PARTS_MAX] = { false };
 	struct io_task bound = { 0 };
 	struct io_binding b = { .id = -1 };
 	struct io_table table = { 0 };
@@ -288,10 +305,14 @@ int tr_data_load(struct tr_data *d, struct io_task *task, const struct tr_data_h
 		TRY(io_digest_file(how->path, d->digest, e));
 	}
 	header = io_table_header(&table);
-	TRY(io_task_bind(task, &header, how->path, how->without, true, &b, e));
+	for (size_t m = 0; m < task->parts; m++) {
+		d->absent[m] = how->unlabelled && lacks(&task->part[m], &header);
+		without[m] = how->without[m] || d->absent[m];
+	}
+	TRY(io_task_bind(task, &header, how->path, without, !how->unlabelled, &b, e));
 	bound = *task; /* its parts keep the places that the binding has */
 	for (size_t m = 0; m < task->parts; m++) {
-		if (how->without[m]) {
+		if (without[m]) {
 			bound.part[m].columns = 0;
 		}
 	}
@@ -325,6 +346,38 @@ void tr_data_free(struct tr_data *d)
 	nn_params_free(&d->ps);
 	tr_frozen_close(&d->frozen);
 	*d = (struct tr_data){ 0 };
+}
+
+void tr_data_view(struct tr_data *view, const struct tr_some *of, size_t tables)
+{
+	const struct tr_data *first = of[0].d;
+	size_t n = 0;
+
+	for (size_t t = 0; t < tables; t++) {
+		n += of[t].only != NULL ? of[t].n : of[t].d->n;
+	}
+	*view = (struct tr_data){ .task = first->task,
+				  .path = first->path,
+				  .v = as_calloc(n + 1, sizeof *view->v),
+				  .enc = first->enc,
+				  .frozen = first->frozen };
+	for (size_t t = 0; t < tables; t++) {
+		const size_t count = of[t].only != NULL ? of[t].n : of[t].d->n;
+
+		for (size_t i = 0; i < count; i++) {
+			struct tr_case *c = &view->v[view->n++];
+
+			*c = of[t].d->v[of[t].only != NULL ? of[t].only[i] : i];
+			c->first = view->pages;
+			view->pages += c->pages;
+		}
+	}
+}
+
+void tr_data_view_free(struct tr_data *view)
+{
+	free(view->v);
+	*view = (struct tr_data){ 0 };
 }
 
 int tr_inputs_init(struct tr_inputs *x, const struct tr_data *d, const struct tr_encoders *enc,

@@ -45,10 +45,11 @@ struct tr_data {
 	struct tr_encoders enc; /* that read the pages: without statistics, their weights unused */
 	struct nn_params ps;
 	struct tr_frozen frozen;
-	size_t rows;       /* of the table */
-	size_t targetless; /* rows left out for want of a target */
-	size_t elsewhere;  /* rows left out because their split is another */
-	size_t bad;        /* rows that cannot be read */
+	size_t rows;               /* of the table */
+	size_t targetless;         /* rows left out for want of a target */
+	size_t elsewhere;          /* rows left out because their split is another */
+	size_t bad;                /* rows that cannot be read */
+	bool absent[IO_PARTS_MAX]; /* parts whose columns the table lacks */
 	char *bad_named[TR_BAD_NAMED];
 	uint64_t replaced; /* bytes that were not UTF-8, of the table and its files */
 };
@@ -59,7 +60,10 @@ struct tr_data_how {
 	bool without[IO_PARTS_MAX]; /* parts to leave out */
 	bool keep;                  /* parts left out stay in the task, absent from all cases */
 	bool skip_bad;              /* leave bad cases out */
-	struct tr_origin origin;    /* of frozen parts */
+	/* Pretraining: targets are not read; with keep, parts whose columns the table lacks are
+	 * absent from its cases; where it has no column of splits, all rows are taken. */
+	bool unlabelled;
+	struct tr_origin origin;         /* of frozen parts */
 	const struct fu_source *sources; /* [parts] what a model was trained with, or NULL */
 };
 
@@ -69,6 +73,17 @@ struct tr_data_how {
 int tr_data_load(struct tr_data *d, struct io_task *task, const struct tr_data_how *how,
 		 struct tr_pool *pool, struct as_err *e) AS_CHECKED;
 void tr_data_free(struct tr_data *d);
+
+/* Some cases of a table: only [n]; NULL: all. */
+struct tr_some {
+	const struct tr_data *d;
+	const size_t *only;
+	size_t n;
+};
+/* Cases of several tables of one task as one table, which borrows what they hold. Free with
+ * tr_data_view_free, before them. */
+void tr_data_view(struct tr_data *view, const struct tr_some *of, size_t tables);
+void tr_data_view_free(struct tr_data *view);
 
 /* The item as encoders take it. */
 struct assay_item tr_item(const struct tr_data *d, const struct tr_page *p);

@@ -8,12 +8,11 @@
 /* Hinton, Vinyals, Dean (2015), arXiv:1503.02531, section 3: 2.5 to 4 for small students. */
 static const float SOFT = 4.0F;
 
-int tr_net_open(struct tr_net *net, const struct io_task *task, const struct fu_source *frozen,
-		const struct json_t *statistics, uint64_t seed, struct as_err *e)
+static int open_net(struct tr_net *net, const struct io_task *task, const struct fu_source *frozen,
+		    const struct json_t *statistics, bool guess, struct as_err *e)
 {
 	bool part[IO_PARTS_MAX] = { false };
 	size_t dim[IO_PARTS_MAX] = { 0 };
-	struct as_rng rng;
 	int rc;
 
 	*net = (struct tr_net){ .task = task };
@@ -23,9 +22,41 @@ int tr_net_open(struct tr_net *net, const struct io_task *task, const struct fu_
 	}
 	TRY(tr_encoders_open(&net->enc, &net->ps, task, part, statistics, e));
 	fu_model_init(&net->fuse, &net->ps, task, dim);
+	for (size_t k = 0; guess && k < net->enc.n; k++) {
+		net->enc.kind[k]->guess_open(net->enc.enc[k], &net->ps);
+	}
+out:
+	return rc;
+}
+
+static void start(struct tr_net *net, uint64_t seed)
+{
+	struct as_rng rng;
+
 	as_rng_seed(&rng, seed, 0);
 	nn_params_start(&net->ps, &rng);
-out:
+}
+
+int tr_net_open(struct tr_net *net, const struct io_task *task, const struct fu_source *frozen,
+		const struct json_t *statistics, uint64_t seed, struct as_err *e)
+{
+	const int rc = open_net(net, task, frozen, statistics, false, e);
+
+	if (rc == AS_OK) {
+		start(net, seed);
+	}
+	return rc;
+}
+
+int tr_net_open_to_guess(struct tr_net *net, const struct io_task *task,
+			 const struct fu_source *frozen, const struct json_t *statistics,
+			 uint64_t seed, struct as_err *e)
+{
+	const int rc = open_net(net, task, frozen, statistics, true, e);
+
+	if (rc == AS_OK) {
+		start(net, seed);
+	}
 	return rc;
 }
 
@@ -132,7 +163,7 @@ void tr_slopes_init(struct tr_slopes *g, const struct tr_net *net, const struct 
 
 static void encoders_bwd(const struct tr_net *net, const struct nn_step *s,
 			 const struct tr_inputs *in, struct tr_pass *p, size_t part,
-			 const float *drows)
+			 const float *drows, float *const *own)
 {
 	const int k = net->enc.of[part];
 	float *dpage[IO_PAGES_MAX];
@@ -140,7 +171,9 @@ static void encoders_bwd(const struct tr_net *net, const struct nn_step *s,
 	for (size_t i = 0; i < p->pages[part]; i++) {
 		const struct enc_input *input = in->of[p->c->first + p->first[part] + i];
 
-		dpage[i] = as_zalloc(s->mem, input->rows * dim_of(net, part), sizeof(float));
+		dpage[i] = own[i] != NULL
+			       ? own[i]
+			       : as_zalloc(s->mem, input->rows * dim_of(net, part), sizeof(float));
 	}
 	fu_merge_bwd(&p->merge[part], drows, dpage, dim_of(net, part));
 	for (size_t i = 0; i < p->pages[part]; i++) {
@@ -150,15 +183,25 @@ static void encoders_bwd(const struct tr_net *net, const struct nn_step *s,
 	}
 }
 
+/* Room for the slope of a part's rows; NULL where nothing behind them learns. */
+static float *rows_slope(const struct tr_net *net, const struct nn_step *s, const struct tr_pass *p,
+			 size_t m)
+{
+	const int k = net->enc.of[m];
+
+	return k == TR_FROZEN || net->still[k]
+		   ? NULL
+		   : as_zalloc(s->mem, p->rows[m].rows * dim_of(net, m), sizeof(float));
+}
+
 void tr_net_bwd(const struct tr_net *net, const struct nn_step *s, const struct tr_inputs *in,
 		struct tr_pass *p, const struct tr_slopes *g)
 {
 	float *drows[IO_PARTS_MAX] = { NULL };
 
 	for (size_t m = 0; m < net->task->parts; m++) {
-		if (p->fuse.present[m] && net->enc.of[m] != TR_FROZEN) {
-			drows[m] =
-			    as_zalloc(s->mem, p->rows[m].rows * dim_of(net, m), sizeof(float));
+		if (p->fuse.present[m]) {
+			drows[m] = rows_slope(net, s, p, m);
 		}
 	}
 	fu_model_bwd(&net->fuse, s, p->rows, &p->fuse, g->logits, (float *const *)g->late,
@@ -171,7 +214,70 @@ void tr_net_bwd(const struct tr_net *net, const struct nn_step *s, const struct 
 	}
 	for (size_t m = 0; m < net->task->parts; m++) {
 		if (drows[m] != NULL) {
-			encoders_bwd(net, s, in, p, m, drows[m]);
+			encoders_bwd(net, s, in, p, m, drows[m], g->page[m]);
+		}
+	}
+}
+
+/* The mean error over the pages of a part, whose rows get their slopes. */
+static double guess_part(const struct tr_net *net, const struct nn_step *s,
+			 const struct tr_inputs *in, struct tr_pass *p, size_t m, double weight,
+			 struct tr_slopes *g)
+{
+	const int k = net->enc.of[m];
+	double loss = 0;
+
+	for (size_t i = 0; i < p->pages[m]; i++) {
+		const struct enc_input *input = in->of[p->c->first + p->first[m] + i];
+
+		g->page[m][i] = as_zalloc(s->mem, input->rows * dim_of(net, m), sizeof(float));
+		loss += net->enc.kind[k]->guess(net->enc.enc[k], s, input, p->page_rows[m][i],
+						p->act[m][i], weight / (double)p->pages[m],
+						g->page[m][i]);
+	}
+	return loss;
+}
+
+double tr_net_guess_fwd(const struct tr_net *net, const struct nn_step *s,
+			const struct tr_inputs *in, const struct tr_case *c, double weight,
+			struct tr_pass *p, struct tr_slopes *g)
+{
+	double loss = 0;
+
+	*g = (struct tr_slopes){ 0 };
+	tr_net_encode(net, s, in, c, UINT32_MAX, p);
+	for (size_t m = 0; m < net->task->parts; m++) {
+		struct fu_rows rows[IO_PARTS_MAX] = { { 0 } };
+
+		if ((p->parts >> m & 1U) == 0) {
+			continue;
+		}
+		if (net->enc.of[m] != TR_FROZEN) {
+			loss += guess_part(net, s, in, p, m, weight, g);
+		}
+		rows[m] = p->rows[m];
+		fu_model_fwd(&net->fuse, s, rows, &p->alone[m]);
+		g->z[m] = as_zalloc(s->mem, net->fuse.d, sizeof(float));
+	}
+	return loss;
+}
+
+void tr_net_guess_bwd(const struct tr_net *net, const struct nn_step *s, const struct tr_inputs *in,
+		      struct tr_pass *p, const struct tr_slopes *g)
+{
+	const float *none = as_zalloc(s->mem, net->fuse.c, sizeof(float));
+
+	for (size_t m = 0; m < net->task->parts; m++) {
+		float *drows[IO_PARTS_MAX] = { NULL };
+
+		if (p->alone[m].n == 0) {
+			continue;
+		}
+		drows[m] = rows_slope(net, s, p, m);
+		fu_model_bwd(&net->fuse, s, p->rows, &p->alone[m], none, NULL, (float *const *)g->z,
+			     drows);
+		if (drows[m] != NULL) {
+			encoders_bwd(net, s, in, p, m, drows[m], g->page[m]);
 		}
 	}
 }

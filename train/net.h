@@ -13,12 +13,18 @@ struct tr_net {
 	struct nn_params ps;
 	struct tr_encoders enc;
 	struct fu_model fuse;
+	bool given[TR_KINDS]; /* encoders all of whose weights came from another model */
+	bool still[TR_KINDS]; /* encoders that get no gradient: they stay as they came */
 };
 
 /* frozen: which parts' features come from elsewhere, dim: their columns. Weights have their first
  * values, drawn with the seed. Close also after a failure. */
 int tr_net_open(struct tr_net *net, const struct io_task *task, const struct fu_source *frozen,
 		const struct json_t *statistics, uint64_t seed, struct as_err *e) AS_CHECKED;
+/* The same with what pretraining needs to say what was hidden: weights "guess.*". */
+int tr_net_open_to_guess(struct tr_net *net, const struct io_task *task,
+			 const struct fu_source *frozen, const struct json_t *statistics,
+			 uint64_t seed, struct as_err *e) AS_CHECKED;
 void tr_net_close(struct tr_net *net);
 
 /* One case on its way through the net. All in the step's memory. */
@@ -32,7 +38,8 @@ struct tr_pass {
 	size_t first[IO_PARTS_MAX]; /* page of the case */
 	size_t pages[IO_PARTS_MAX];
 	struct fu_act fuse;
-	struct fu_act alone[IO_PARTS_MAX]; /* of tr_net_fuse_alone; n 0 where there is none */
+	/* of tr_net_fuse_alone or tr_net_guess_fwd; n 0 where there is none */
+	struct fu_act alone[IO_PARTS_MAX];
 };
 
 /* Encodes the parts of the case that are in mask. */
@@ -48,10 +55,11 @@ void tr_net_fuse_alone(const struct tr_net *net, const struct nn_step *s, struct
 
 /* Derivatives of the loss by what tr_net_fuse and tr_net_fuse_alone gave. */
 struct tr_slopes {
-	float *logits;              /* [c] */
-	float *alone[IO_PARTS_MAX]; /* [c] of parts fused alone */
-	float *late[IO_PARTS_MAX];  /* [c] of present parts */
-	float *z[IO_PARTS_MAX];     /* [d] of present parts */
+	float *logits;                           /* [c] */
+	float *alone[IO_PARTS_MAX];              /* [c] of parts fused alone */
+	float *late[IO_PARTS_MAX];               /* [c] of present parts */
+	float *z[IO_PARTS_MAX];                  /* [d] of present parts */
+	float *page[IO_PARTS_MAX][IO_PAGES_MAX]; /* rows of pages; NULL: none but the fusion's */
 };
 /* Zeroed slopes for the pass, from the step's memory. */
 void tr_slopes_init(struct tr_slopes *g, const struct tr_net *net, const struct nn_step *s,
@@ -59,6 +67,16 @@ void tr_slopes_init(struct tr_slopes *g, const struct tr_net *net, const struct 
 /* Adds to s->g. The pass was made with the same step, all of whose parts were fused. */
 void tr_net_bwd(const struct tr_net *net, const struct nn_step *s, const struct tr_inputs *in,
 		struct tr_pass *p, const struct tr_slopes *g);
+
+/* Pretraining, of a net opened to guess: encodes all parts of the case with rows hidden (s->hide),
+ * and fuses each part by itself. Returns weight * the sum over the parts of the mean error of what
+ * is said of the hidden rows of their pages; the slopes hold its gradient (s->g NULL: zeros). */
+double tr_net_guess_fwd(const struct tr_net *net, const struct nn_step *s,
+			const struct tr_inputs *in, const struct tr_case *c, double weight,
+			struct tr_pass *p, struct tr_slopes *g);
+/* Adds to s->g; g->z is what came to the parts' vectors since. */
+void tr_net_guess_bwd(const struct tr_net *net, const struct nn_step *s, const struct tr_inputs *in,
+		      struct tr_pass *p, const struct tr_slopes *g);
 
 /* What a case's target is to the loss. */
 struct tr_target {

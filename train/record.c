@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * record.c - the "training" metadata of a model: data, splits, curves, scores. It holds no time and
  * no path, so that the same training gives the same file. */
+#include "train/record.h"
+
 #include "train/study.h"
 
 #include <math.h>
 
-static void write_data(const struct tr_data *d, struct io_jw *w)
+void tr_record_data(const struct tr_data *d, struct io_jw *w)
 {
 	io_jw_obj(w, "data");
 	io_jw_str(w, "sha256", d->digest);
@@ -17,8 +19,10 @@ static void write_data(const struct tr_data *d, struct io_jw *w)
 	io_jw_end_obj(w);
 }
 
-static void write_curve(const struct tr_outcome *o, struct io_jw *w)
+void tr_record_outcome(const struct tr_outcome *o, struct io_jw *w)
 {
+	io_jw_u64(w, "epochs", o->epochs);
+	io_jw_u64(w, "best", o->best);
 	io_jw_arr(w, "curve");
 	for (size_t i = 0; i < o->epochs; i++) {
 		io_jw_obj(w, NULL);
@@ -43,14 +47,40 @@ static void write_run(const struct tr_study *s, size_t k, struct io_jw *w)
 	io_jw_u64(w, "stop", r->split.stops);
 	io_jw_u64(w, "calibrate", r->split.calibrates);
 	io_jw_u64(w, "test", r->split.tests);
-	io_jw_u64(w, "epochs", r->outcome.epochs);
-	io_jw_u64(w, "best", r->outcome.best);
 	io_jw_obj(w, "part_temperature");
 	for (size_t m = 0; m < s->d->task->parts; m++) {
 		io_jw_float(w, s->d->task->part[m].name, r->temperature[m]);
 	}
 	io_jw_end_obj(w);
-	write_curve(&r->outcome, w);
+	tr_record_outcome(&r->outcome, w);
+	io_jw_end_obj(w);
+}
+
+/* What the networks started with, where it was not chance. */
+static void write_start(const struct tr_study *s, struct io_jw *w)
+{
+	const struct tr_options *o = s->o;
+
+	if (o->labelled > 0) {
+		io_jw_u64(w, "labelled", o->labelled);
+	}
+	if (o->from != NULL) {
+		io_jw_str(w, "from_sha256", o->from->file.sha256);
+	}
+	if (!o->pretrain) {
+		return;
+	}
+	io_jw_obj(w, "pretrained");
+	io_jw_arr(w, "tables");
+	for (size_t i = 0; i < o->mores; i++) {
+		io_jw_obj(w, NULL);
+		tr_record_data(&o->more[i], w);
+		io_jw_end_obj(w);
+	}
+	io_jw_end_arr(w);
+	io_jw_u64(w, "train", s->base.train);
+	io_jw_u64(w, "stop", s->base.stop);
+	tr_record_outcome(&s->base.outcome, w);
 	io_jw_end_obj(w);
 }
 
@@ -61,10 +91,11 @@ int tr_study_save(const struct tr_study *s, const char *path, struct as_err *e)
 	int rc;
 
 	io_jw_obj(&w, NULL);
-	write_data(s->d, &w);
+	tr_record_data(s->d, &w);
 	io_jw_u64(&w, "seed", s->o->seed);
 	io_jw_u64(&w, "threads", tr_pool_threads(s->o->pool));
 	io_jw_u64(&w, "folds", s->o->folds);
+	write_start(s, &w);
 	io_jw_bool(&w, "all_cases", s->whole);
 	io_jw_bool(&w, "interrupted", s->interrupted);
 	io_jw_arr(&w, "runs");

@@ -147,6 +147,25 @@ static int no_number(const struct run *r, const char *what, size_t epoch, const 
 	return rc;
 }
 
+/* Encoders whose weights all came from another model stay as they are, or learn. */
+static void hold_encoders(struct run *r, bool still)
+{
+	for (size_t k = 0; k < r->net->enc.n; k++) {
+		const char *prefix = r->net->enc.kind[k]->modality;
+		const size_t n = strlen(prefix);
+
+		r->net->still[k] = still && r->net->given[k];
+		for (size_t i = 0; i < r->net->ps.n; i++) {
+			struct nn_param *p = &r->net->ps.p[i];
+
+			if (strncmp(p->name, prefix, n) == 0 && p->name[n] == '.') {
+				p->flags &= ~(unsigned)NN_STILL;
+				p->flags |= r->net->still[k] ? NN_STILL : 0;
+			}
+		}
+	}
+}
+
 /* One pass over the training cases; the sum of their losses. */
 static int run_epoch(struct run *r, size_t epoch, double *loss, bool *stopped, struct as_err *e)
 {
@@ -156,6 +175,7 @@ static int run_epoch(struct run *r, size_t epoch, double *loss, bool *stopped, s
 	struct as_rng rng;
 
 	*loss = 0;
+	hold_encoders(r, epoch < h->freeze_epochs);
 	as_rng_seed(&rng, plan->seed ^ 0x6f72646572U, epoch); /* "order": a stream of its own */
 	as_rng_shuffle(&rng, r->order, plan->trains);
 	for (size_t at = 0; at < plan->trains; at += h->batch) {
@@ -286,6 +306,10 @@ static int validate(struct run *r, struct tr_epoch *ep, struct as_err *e)
 	for (uint32_t m = 0; task->hyper.alone_loss > 0 && m < task->parts; m++) {
 		mask[q.masks] = plan->parts & 1U << m;
 		q.masks += mask[q.masks] != 0 && mask[q.masks] != plan->parts;
+	}
+	if (plan->guess) {
+		ep->stop_loss = tr_step_guesses(&r->step, plan->stop, plan->stops);
+		return AS_OK;
 	}
 	TRY(tr_score(&s, r->net, plan->in, &q, plan->pool, e));
 	ep->stop_loss = 0;

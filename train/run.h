@@ -13,8 +13,8 @@
 struct tr_epoch {
 	size_t epoch, epochs; /* done so far; at most */
 	double loss;          /* on the training cases, part and alignment losses included */
-	double stop_loss;     /* the task's loss on the stop set */
-	double metric;        /* there: class, multi: AUC; value: R2 */
+	double stop_loss;     /* the task's loss on the stop set; pretraining: what it trains */
+	double metric;        /* there: class, multi: AUC; value: R2; pretraining: NAN */
 	double seconds;       /* since the run began */
 };
 
@@ -24,8 +24,11 @@ struct tr_watch {
 	/* Run `run` (from 0) of `runs` begins. */
 	void (*begin)(void *ctx, const char *what, size_t run, size_t runs);
 	void (*epoch)(void *ctx, const struct tr_epoch *ep); /* after every epoch */
-	bool (*stop)(void *ctx); /* asked before every batch: true ends the run */
+	bool (*stop)(void *ctx);                   /* asked before every batch: true ends the run */
+	void (*note)(void *ctx, const char *text); /* of what is done beside */
 };
+
+struct tr_from;
 
 struct tr_plan {
 	const struct tr_inputs *in;
@@ -41,6 +44,8 @@ struct tr_plan {
 	struct tr_checkpoint *checkpoint; /* NULL: none is kept */
 	const struct tr_scores *teacher;  /* of all cases under all patterns: its logits are learned
 					   * beside the target; NULL: none */
+	const struct tr_from *from;       /* whose weights it starts with; NULL: its own */
+	bool guess; /* pretraining: the parts' own content is the target (net opened to guess) */
 	bool still; /* nothing is hidden, dropped or augmented: gradients only, not a training */
 };
 

@@ -223,6 +223,37 @@ void tr_split_fold(struct tr_split *s, const struct tr_units *u, const uint32_t 
 	free(bin);
 }
 
+/* A share of the cases, one at least. */
+static void limit(size_t *cases, size_t *n, const struct tr_units *u, double share, uint64_t seed)
+{
+	const double weight[2] = { share, 1 - share };
+	uint32_t *bin = as_calloc(u->n + 1, sizeof *bin);
+	const struct tr_units some = { u->n, u->group, u->stratum, cases, *n };
+	size_t *kept = as_malloc((*n + 1) * sizeof *kept);
+	size_t k;
+
+	(void)tr_assign(&some, weight, 2, seed, bin);
+	k = tr_of_bin(&some, bin, 0, kept);
+	if (k > 0) {
+		memcpy(cases, kept, k * sizeof *kept);
+		*n = k;
+	}
+	free(kept);
+	free(bin);
+}
+
+void tr_split_limit(struct tr_split *s, const struct tr_units *u, size_t cases, uint64_t seed)
+{
+	const size_t all = s->trains + s->stops + s->calibrates;
+	const double share = (double)cases / (double)all;
+
+	if (cases < all) {
+		limit(s->train, &s->trains, u, share, seed);
+		limit(s->stop, &s->stops, u, share, seed);
+		limit(s->calibrate, &s->calibrates, u, share, seed);
+	}
+}
+
 void tr_split_once(struct tr_split *s, const struct tr_units *u, uint64_t seed)
 {
 	const size_t n = counted(u);

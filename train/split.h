@@ -41,6 +41,8 @@ void tr_split_fold(struct tr_split *s, const struct tr_units *u, const uint32_t 
 		   size_t k, uint64_t seed);
 /* 70 / 15 / 15 percent, from 2,000 cases 80 / 10 / 10; nobody tests. */
 void tr_split_once(struct tr_split *s, const struct tr_units *u, uint64_t seed);
+/* Leaves so many of the cases that train, stop and calibrate, each share cut alike, by stratum. */
+void tr_split_limit(struct tr_split *s, const struct tr_units *u, size_t cases, uint64_t seed);
 void tr_split_free(struct tr_split *s);
 
 #endif

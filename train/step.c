@@ -4,6 +4,7 @@
 #include "fusion/match.h"
 #include "train/calibrate.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,12 +93,18 @@ static void forward(void *ctx, size_t i, size_t thread)
 
 	as_rng_seed(&slot->rng, plan->seed, 1 + s->epoch * d->n + slot->index);
 	slot->step = (struct nn_step){ .p = s->net->ps.v,
-				       .g = s->g[thread],
+				       .g = s->asks ? NULL : s->g[thread],
 				       .mem = &s->mem[thread],
 				       .rng = plan->still ? NULL : &slot->rng,
 				       .keep = plan->still,
-				       .dropout = h->dropout,
+				       .hide = plan->guess,
+				       .dropout = s->asks ? 0 : h->dropout,
 				       .gate_loss = h->gate_loss / (float)s->batch };
+	if (plan->guess) {
+		slot->loss = tr_net_guess_fwd(s->net, &slot->step, plan->in, c,
+					      1.0 / (double)s->batch, &slot->pass, &slot->slopes);
+		return;
+	}
 	shown = c->parts & plan->parts;
 	shown = plan->still ? shown : tr_hide_parts(&slot->rng, shown, h->part_dropout);
 	tr_net_encode(s->net, &slot->step, plan->in, c, shown, &slot->pass);
@@ -118,12 +125,30 @@ static void backward(void *ctx, size_t i, size_t thread)
 	struct tr_slot *slot = &s->slot[i];
 
 	(void)thread; /* the same that went forward: slot->step has its memory */
+	if (s->plan->guess) {
+		tr_net_guess_bwd(s->net, &slot->step, s->plan->in, &slot->pass, &slot->slopes);
+		return;
+	}
 	tr_net_bwd(s->net, &slot->step, s->plan->in, &slot->pass, &slot->slopes);
+}
+
+/* What holds the vector of part m of a case: the fusion of all, or in pretraining of it alone. */
+static const struct fu_act *act_of(const struct tr_step *s, const struct tr_slot *slot, size_t m)
+{
+	return s->plan->guess ? &slot->pass.alone[m] : &slot->pass.fuse;
+}
+
+/* The match loss of n cases whose vectors know nothing of each other: each pair is given its share
+ * of matches, 1 / n. Pretraining weighs by it, as it does what is guessed. */
+static float ignorance(double n)
+{
+	return (float)(log(n) + (n - 1) * log(n / (n - 1)));
 }
 
 /* The alignment loss of parts a and b over the cases of the round that show both. */
 static double match(struct tr_step *s, size_t n, size_t a, size_t b)
 {
+	float weight = s->net->task->hyper.align_loss;
 	const float *za[TR_ROUND];
 	const float *zb[TR_ROUND];
 	float *dza[TR_ROUND];
@@ -133,20 +158,23 @@ static double match(struct tr_step *s, size_t n, size_t a, size_t b)
 	for (size_t i = 0; i < n; i++) {
 		const struct tr_slot *slot = &s->slot[i];
 
-		if (slot->pass.fuse.present[a] && slot->pass.fuse.present[b]) {
-			za[both] = slot->pass.fuse.z[a];
-			zb[both] = slot->pass.fuse.z[b];
+		if (act_of(s, slot, a)->present[a] && act_of(s, slot, b)->present[b]) {
+			za[both] = act_of(s, slot, a)->z[a];
+			zb[both] = act_of(s, slot, b)->z[b];
 			dza[both] = slot->slopes.z[a];
 			dzb[both++] = slot->slopes.z[b];
 		}
 	}
-	return fu_match_loss(za, zb, both, s->net->fuse.d,
-			     s->net->task->hyper.align_loss * (float)both / (float)s->batch, dza,
-			     dzb);
+	if (s->plan->guess && both > 1) {
+		weight = 1.0F / ignorance((double)both);
+	}
+	return fu_match_loss(za, zb, both, s->net->fuse.d, weight * (float)both / (float)s->batch,
+			     dza, dzb);
 }
 
 static double round_of(struct tr_step *s, const size_t *cases, size_t n)
 {
+	const bool aligns = s->plan->guess || s->net->task->hyper.align_loss > 0;
 	double loss = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -156,12 +184,14 @@ static double round_of(struct tr_step *s, const size_t *cases, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		loss += s->slot[i].loss;
 	}
-	for (size_t a = 0; s->net->task->hyper.align_loss > 0 && a < s->net->task->parts; a++) {
+	for (size_t a = 0; aligns && a < s->net->task->parts; a++) {
 		for (size_t b = a + 1; b < s->net->task->parts; b++) {
 			loss += match(s, n, a, b);
 		}
 	}
-	tr_pool_run(s->plan->pool, n, backward, s);
+	if (!s->asks) {
+		tr_pool_run(s->plan->pool, n, backward, s);
+	}
 	for (size_t t = 0; t < s->threads; t++) {
 		as_arena_reset(&s->mem[t], 0);
 	}
@@ -185,15 +215,35 @@ static void add_up(void *ctx, size_t i, size_t thread)
 	}
 }
 
-double tr_step_batch(struct tr_step *s, size_t epoch, const size_t *cases, size_t n)
+static double rounds(struct tr_step *s, const size_t *cases, size_t n)
 {
 	double loss = 0;
 
-	s->epoch = epoch;
-	s->batch = n;
 	for (size_t at = 0; at < n; at += TR_ROUND) {
 		loss += round_of(s, cases + at, n - at < TR_ROUND ? n - at : TR_ROUND);
 	}
+	return loss;
+}
+
+double tr_step_guesses(struct tr_step *s, const size_t *cases, size_t n)
+{
+	double loss;
+
+	s->asks = true;
+	s->epoch = s->plan->epochs; /* whose random numbers no training step uses */
+	s->batch = n;
+	loss = rounds(s, cases, n);
+	s->asks = false;
+	return loss;
+}
+
+double tr_step_batch(struct tr_step *s, size_t epoch, const size_t *cases, size_t n)
+{
+	double loss;
+
+	s->epoch = epoch;
+	s->batch = n;
+	loss = rounds(s, cases, n);
 	tr_pool_run(s->plan->pool, CHUNKS, add_up, s);
 	return loss;
 }

@@ -19,11 +19,16 @@ struct tr_step {
 	size_t threads;
 	size_t epoch; /* of the batch in hand, from 0 */
 	size_t batch; /* its cases */
+	bool asks;    /* forward only */
 };
 
 int tr_step_init(struct tr_step *s, struct tr_net *net, const struct tr_plan *plan,
 		 struct as_err *e) AS_CHECKED;
 void tr_step_free(struct tr_step *s);
+
+/* The mean loss of these cases where the plan says to guess; with the same rows hidden every time,
+ * nothing dropped, and no gradient. */
+double tr_step_guesses(struct tr_step *s, const size_t *cases, size_t n);
 
 /* Returns the mean loss of the batch; its gradient is in s->g[0], which the caller zeroes. */
 double tr_step_batch(struct tr_step *s, size_t epoch, const size_t *cases, size_t n);

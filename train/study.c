@@ -8,155 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STRATA = 5 }; /* of a value's target */
-
-struct ranked {
-	double value;
-	size_t at;
-};
-
-static int by_value(const void *a, const void *b)
-{
-	const struct ranked *x = a;
-	const struct ranked *y = b;
-
-	if (x->value < y->value || x->value > y->value) {
-		return x->value < y->value ? -1 : 1;
-	}
-	return x->at < y->at ? -1 : x->at > y->at;
-}
-
-/* A value's target in fifths of the cases. */
-static void stratify_value(struct tr_study *s)
-{
-	const size_t n = s->d->n;
-	struct ranked *v = as_malloc((n + 1) * sizeof *v);
-
-	for (size_t i = 0; i < n; i++) {
-		v[i] = (struct ranked){ s->d->v[i].value, i };
-	}
-	qsort(v, n, sizeof *v, by_value);
-	for (size_t i = 0; i < n; i++) {
-		s->stratum[v[i].at] = (uint32_t)(i * STRATA / n);
-	}
-	free(v);
-}
-
-/* class: the label. multi: the rarest label of the case; none is a stratum of its own. */
-static void stratify_labels(struct tr_study *s, const size_t *count)
-{
-	const size_t c = s->d->task->labels;
-
-	for (size_t i = 0; i < s->d->n; i++) {
-		uint32_t best = (uint32_t)c;
-
-		for (uint32_t k = 0; k < c; k++) {
-			if (s->d->v[i].label[k] > 0.5F && (best == c || count[k] < count[best])) {
-				best = k;
-			}
-		}
-		s->stratum[i] = best;
-	}
-}
-
-/* Whether there is something to learn. */
-static int check_target(const struct tr_study *s, const size_t *count, struct as_err *e)
-{
-	const struct io_task *t = s->d->task;
-	size_t labels = 0;
-	size_t last = 0;
-	double low = s->d->v[0].value;
-	double high = low;
-
-	for (size_t k = 0; k < t->labels; k++) {
-		labels += count[k] > 0;
-		last = count[k] > 0 ? k : last;
-	}
-	for (size_t i = 0; i < s->d->n; i++) {
-		low = fmin(low, s->d->v[i].value);
-		high = fmax(high, s->d->v[i].value);
-	}
-	if (t->kind == IO_CLASS && labels < 2) {
-		return as_fail(e, AS_EFORMAT,
-			       "%s: column %s: all %zu cases are %s: want two labels at least",
-			       s->d->path, t->target, s->d->n, t->label[last]);
-	}
-	if (t->kind == IO_MULTI && labels == 0) {
-		return as_fail(e, AS_EFORMAT, "%s: column %s: none of %zu cases has a label",
-			       s->d->path, t->target, s->d->n);
-	}
-	if (t->kind == IO_VALUE && !(high > low)) {
-		return as_fail(e, AS_EFORMAT, "%s: column %s: all %zu cases have the value %g",
-			       s->d->path, t->target, s->d->n, low);
-	}
-	return AS_OK;
-}
-
-static int prepare(struct tr_study *s, struct as_err *e)
-{
-	const struct tr_data *d = s->d;
-	size_t count[IO_LABELS_MAX] = { 0 };
-
-	if (d->n == 0) {
-		return as_fail(e, AS_EFORMAT,
-			       "%s: no case to train on: of %zu rows %zu have no target, %zu are "
-			       "of another split, %zu cannot be read",
-			       d->path, d->rows, d->targetless, d->elsewhere, d->bad);
-	}
-	s->group = as_malloc(d->n * sizeof *s->group);
-	s->stratum = as_malloc(d->n * sizeof *s->stratum);
-	s->fold = as_calloc(d->n, sizeof *s->fold);
-	for (size_t i = 0; i < d->n; i++) {
-		s->group[i] = d->v[i].group;
-		for (size_t k = 0; k < d->task->labels; k++) {
-			count[k] += d->v[i].label[k] > 0.5F;
-		}
-	}
-	if (d->task->kind == IO_VALUE) {
-		stratify_value(s);
-	} else {
-		stratify_labels(s, count);
-	}
-	s->units = (struct tr_units){ .n = d->n, .group = s->group, .stratum = s->stratum };
-	return check_target(s, count, e);
-}
-
-static int split(struct tr_study *s, struct as_err *e)
-{
-	const size_t folds = s->o->folds;
-	double weight[TR_FOLDS_MAX];
-
-	s->runs = folds > 0 ? folds : 1;
-	s->run = as_calloc(s->runs + 1, sizeof *s->run);
-	for (size_t k = 0; k < folds; k++) {
-		weight[k] = 1.0 / (double)folds;
-	}
-	if (folds > 0) {
-		s->groups = tr_assign(&s->units, weight, folds, s->o->seed, s->fold);
-		if (s->groups < folds) {
-			return as_fail(e, AS_EFORMAT,
-				       "%s: %zu cases in %zu groups are fewer than %zu folds",
-				       s->d->path, s->d->n, s->groups, folds);
-		}
-	}
-	for (size_t k = 0; k < s->runs; k++) {
-		struct tr_split *p = &s->run[k].split;
-
-		if (folds > 0) {
-			tr_split_fold(p, &s->units, s->fold, folds, k, s->o->seed);
-		} else {
-			tr_split_once(p, &s->units, s->o->seed);
-		}
-		if (p->trains == 0 || p->stops == 0 || p->calibrates == 0) {
-			return as_fail(e, AS_EFORMAT,
-				       "%s: %zu cases are too few: %zu would train, %zu stop, %zu "
-				       "calibrate",
-				       s->d->path, s->d->n, p->trains, p->stops, p->calibrates);
-		}
-	}
-	return AS_OK;
-}
-
 struct tr_plan tr_study_plan(const struct tr_study *s, const struct tr_split *p, uint32_t parts)
 {
 	return (struct tr_plan){ .train = p->train,
@@ -169,7 +20,41 @@ struct tr_plan tr_study_plan(const struct tr_study *s, const struct tr_split *p,
 				 .seed = s->o->seed,
 				 .pool = s->o->pool,
 				 .watch = s->o->watch,
-				 .checkpoint = s->o->checkpoint };
+				 .checkpoint = s->o->checkpoint,
+				 .from = s->from };
+}
+
+/* What a training of these cases starts with. */
+static int prepare_start(struct tr_study *s, const size_t *cases, size_t n, size_t k,
+			 struct as_err *e)
+{
+	const struct tr_options *o = s->o;
+	const struct tr_pretrain_how how = { .seed = o->seed,
+					     .epochs = o->pretrain_epochs,
+					     .pool = o->pool,
+					     .watch = o->watch,
+					     .checkpoint = o->checkpoint };
+	struct tr_some *of;
+	int rc;
+
+	s->from = o->from;
+	if (!o->pretrain) {
+		return AS_OK;
+	}
+	tr_from_close(&s->made);
+	tr_pretrained_free(&s->base);
+	of = as_calloc(1 + o->mores, sizeof *of);
+	of[0] = (struct tr_some){ s->d, cases, n };
+	for (size_t i = 0; i < o->mores; i++) {
+		of[1 + i] = (struct tr_some){ &o->more[i], NULL, 0 };
+	}
+	o->watch->begin(o->watch->ctx, "base", k, s->runs);
+	TRY(tr_pretrain(&s->base, of, 1 + o->mores, &how, e));
+	TRY(tr_from_read(&s->made, s->base.file.data, s->base.file.len, "base", e));
+	s->from = &s->made;
+out:
+	free(of);
+	return rc;
 }
 
 /* The cases that a run's scores are of: those that test, or without folds those that calibrate. */
@@ -333,10 +218,12 @@ static void take(struct tr_study *s, struct tr_trained *t, size_t k)
 static int run_one(struct tr_study *s, size_t k, struct as_err *e)
 {
 	const struct tr_split *split = &s->run[k].split;
-	struct tr_plan plan = tr_study_plan(s, split, UINT32_MAX);
+	struct tr_plan plan;
 	struct tr_trained t = { 0 };
 	int rc;
 
+	TRY(prepare_start(s, s->run[k].seen, s->run[k].seens, k, e));
+	plan = tr_study_plan(s, split, UINT32_MAX);
 	s->o->watch->begin(s->o->watch->ctx, s->o->folds > 0 ? "fold" : "training", k, s->runs);
 	TRY(tr_trained_fit(&t, s->d, &plan, e));
 	s->interrupted = t.outcome.interrupted;
@@ -397,6 +284,7 @@ static int run_whole(struct tr_study *s, struct as_err *e)
 	for (size_t i = 0; i < s->d->n; i++) {
 		all.train[i] = i;
 	}
+	TRY(prepare_start(s, all.train, all.trains, s->runs, e));
 	plan = tr_study_plan(s, &all, UINT32_MAX);
 	plan.epochs = median_best(s) + 1 < plan.schedule ? median_best(s) + 1 : plan.schedule;
 	s->o->watch->begin(s->o->watch->ctx, "all cases", s->runs, s->runs);
@@ -411,18 +299,6 @@ out:
 	tr_trained_free(&t);
 	free(all.train);
 	free(y);
-	return rc;
-}
-
-int tr_study_open(struct tr_study *s, const struct tr_data *d, const struct tr_options *o,
-		  struct as_err *e)
-{
-	int rc;
-
-	*s = (struct tr_study){ .d = d, .o = o };
-	TRY(prepare(s, e));
-	TRY(split(s, e));
-out:
 	return rc;
 }
 
@@ -456,6 +332,7 @@ void tr_study_free(struct tr_study *s)
 {
 	for (size_t k = 0; s->run != NULL && k <= s->runs; k++) {
 		tr_split_free(&s->run[k].split);
+		free(s->run[k].seen);
 		tr_outcome_free(&s->run[k].outcome);
 	}
 	free(s->run);
@@ -465,6 +342,8 @@ void tr_study_free(struct tr_study *s)
 	tr_scores_free(&s->pooled);
 	tr_report_free(&s->report);
 	tr_trained_free(&s->kept);
+	tr_from_close(&s->made);
+	tr_pretrained_free(&s->base);
 	as_buf_free(&s->compressed);
 	*s = (struct tr_study){ 0 };
 }

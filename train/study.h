@@ -4,6 +4,8 @@
 #ifndef TR_STUDY_H
 #define TR_STUDY_H
 
+#include "train/from.h"
+#include "train/pretrain.h"
 #include "train/report.h"
 #include "train/trained.h"
 
@@ -17,11 +19,22 @@ struct tr_options {
 	struct tr_pool *pool;
 	const struct tr_watch *watch;
 	struct tr_checkpoint *checkpoint; /* of every training; NULL: none is kept */
+	const struct tr_from *from;       /* whose weights every training starts with, or NULL */
+	/* Before every training a base is made of its own training cases and of all of `more`. Its
+	 * epochs, 0: the task's. */
+	bool pretrain;
+	size_t pretrain_epochs;
+	const struct tr_data *more; /* [mores] */
+	size_t mores;
+	/* Labels of so many cases are used in each fold, 0: of all. The base sees the others. */
+	size_t labelled;
 };
 
 /* How one training of the study went. */
 struct tr_run_record {
 	struct tr_split split; /* empty where all cases trained */
+	size_t *seen;          /* [seens] that a base may see: those that train, labelled or not */
+	size_t seens;
 	struct tr_outcome outcome;
 	float temperature[IO_PARTS_MAX]; /* of the parts' own logits */
 };
@@ -39,8 +52,11 @@ struct tr_study {
 	size_t done;               /* runs that are in the report */
 	struct tr_scores pooled;   /* of every case by a network that never saw it */
 	struct tr_report report;
-	struct tr_trained kept; /* the model */
-	bool whole;             /* kept was trained on all cases */
+	struct tr_trained kept;     /* the model */
+	bool whole;                 /* kept was trained on all cases */
+	struct tr_pretrained base;  /* of the run in hand */
+	struct tr_from made;        /* the same, read */
+	const struct tr_from *from; /* what the run in hand starts with, or NULL */
 	bool interrupted;
 	struct as_buf compressed; /* JSON: from what and how the model was compressed, or empty */
 };

@@ -2,6 +2,7 @@
 #include "train/trained.h"
 
 #include "core/io/model.h"
+#include "train/from.h"
 
 #include <stdlib.h>
 
@@ -17,6 +18,9 @@ int tr_trained_fit(struct tr_trained *t, const struct tr_data *d, struct tr_plan
 	TRY(tr_statistics(d, plan->train, plan->trains, &t->statistics, e));
 	TRY(io_json_parse(t->statistics.data, t->statistics.len, "statistics", &t->doc, e));
 	TRY(tr_net_open(&t->net, d->task, d->frozen.source, t->doc, plan->seed, e));
+	if (plan->from != NULL) {
+		TRY(tr_from_copy(plan->from, &t->net, t->doc, plan->watch, e));
+	}
 	TRY(tr_inputs_init(&t->in, d, &t->net.enc, e));
 	plan->in = &t->in;
 	plan->mean = t->mean;
@@ -75,17 +79,16 @@ out:
 	return rc;
 }
 
-/* Whose features each part has. */
-static void write_encoders(const struct tr_trained *t, struct as_buf *b)
+void tr_write_encoders(const struct tr_net *net, const struct tr_data *d, struct as_buf *b)
 {
-	const struct io_task *task = t->net.task;
+	const struct io_task *task = net->task;
 	struct io_jw w = { .b = b };
 
 	io_jw_obj(&w, NULL);
 	for (size_t m = 0; m < task->parts; m++) {
-		const int k = t->net.enc.of[m];
-		const struct fu_source *s = &t->in.data->frozen.source[m];
-		const struct enc_kind *kind = k == TR_FROZEN ? NULL : t->net.enc.kind[k];
+		const int k = net->enc.of[m];
+		const struct fu_source *s = &d->frozen.source[m];
+		const struct enc_kind *kind = k == TR_FROZEN ? NULL : net->enc.kind[k];
 
 		io_jw_obj(&w, task->part[m].name);
 		io_jw_str(&w, "modality", kind ? kind->modality : s->modality);
@@ -110,7 +113,7 @@ int tr_trained_save(const struct tr_trained *t, const char *path, const char *re
 	int rc;
 
 	io_task_write(t->net.task, &task_w, NULL);
-	write_encoders(t, &encoders);
+	tr_write_encoders(&t->net, t->in.data, &encoders);
 	fu_calibration_write(&t->calibration, t->net.task, &calibration_w);
 	rc = io_model_save(path, &ps, 1,
 			   (const struct io_meta[]){

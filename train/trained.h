@@ -30,6 +30,9 @@ int tr_trained_score(struct tr_trained *t, const size_t *cases, size_t n, struct
 int tr_trained_calibrate(struct tr_trained *t, const size_t *cases, size_t n, struct tr_pool *pool,
 			 struct as_err *e) AS_CHECKED;
 
+/* The "encoders" metadata: whose features each part has. */
+void tr_write_encoders(const struct tr_net *net, const struct tr_data *d, struct as_buf *b);
+
 /* Writes the model file. record: the "training" metadata, JSON. */
 int tr_trained_save(const struct tr_trained *t, const char *path, const char *record,
 		    struct as_err *e) AS_CHECKED;

@@ -80,6 +80,8 @@ struct io_meta {
 	const char *json; /* text */
 };
 
+/* Weight p of v as an F32 tensor [rows, cols]; both are borrowed. */
+struct io_tensor io_tensor_of(const struct nn_param *p, const float *v);
 /* Appends a safetensors file of these tensors, one after another, to out. */
 int io_model_put(struct as_buf *out, const struct io_tensor *t, size_t n,
 		 const struct io_meta *meta, size_t metas, struct as_err *e) AS_CHECKED;

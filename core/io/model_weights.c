@@ -219,6 +219,16 @@ int io_model_put(struct as_buf *out, const struct io_tensor *t, size_t n,
 	return AS_OK;
 }
 
+struct io_tensor io_tensor_of(const struct nn_param *p, const float *v)
+{
+	return (struct io_tensor){ .name = p->name,
+				   .dtype = "F32",
+				   .dims = 2,
+				   .shape = { p->rows, p->cols },
+				   .data = v + p->at,
+				   .size = p->rows * p->cols * sizeof(float) };
+}
+
 int io_model_save(const char *path, const struct nn_params *const *ps, size_t sets,
 		  const struct io_meta *meta, size_t metas, struct as_err *e)
 {
@@ -234,14 +244,7 @@ int io_model_save(const char *path, const struct nn_params *const *ps, size_t se
 	n = 0;
 	for (size_t s = 0; s < sets; s++) {
 		for (size_t i = 0; i < ps[s]->n; i++) {
-			const struct nn_param *p = &ps[s]->p[i];
-
-			t[n++] = (struct io_tensor){ .name = p->name,
-						     .dtype = "F32",
-						     .dims = 2,
-						     .shape = { p->rows, p->cols },
-						     .data = ps[s]->v + p->at,
-						     .size = p->rows * p->cols * sizeof(float) };
+			t[n++] = io_tensor_of(&ps[s]->p[i], ps[s]->v);
 		}
 	}
 	rc = io_model_put(&out, t, n, meta, metas, e);

@@ -54,6 +54,9 @@ double nn_adam_step(struct nn_adam *o, struct nn_params *ps, float *g, float rat
 	for (size_t i = 0; i < ps->n; i++) {
 		const struct nn_param *p = &ps->p[i];
 
+		if ((p->flags & NN_STILL) != 0) {
+			continue;
+		}
 		step.decay = (p->flags & NN_DECAY) != 0 ? decay : 0.0F;
 		tn_adam(&step, ps->v + p->at, g + p->at, o->m + p->at, o->v + p->at,
 			p->rows * p->cols);

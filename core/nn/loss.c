@@ -66,6 +66,25 @@ double nn_loss_class(const float *logits, const float *t, float *d, size_t c, do
 	return weight * loss;
 }
 
+double nn_loss_bag(const float *logits, size_t c, const uint32_t *ids, size_t n, float *d,
+		   double weight)
+{
+	const double lse = log_sum_exp(logits, c, 1.0);
+	const double share = 1.0 / (double)n;
+	double loss = lse;
+
+	for (size_t k = 0; d != NULL && k < c; k++) {
+		d[k] += (float)(weight * exp((double)logits[k] - lse));
+	}
+	for (size_t i = 0; i < n; i++) {
+		loss -= share * (double)logits[ids[i]];
+		if (d != NULL) {
+			d[ids[i]] -= (float)(weight * share);
+		}
+	}
+	return weight * loss;
+}
+
 double nn_loss_multi(const float *logits, const float *t, float *d, size_t c, double weight)
 {
 	double loss = 0.0;

@@ -3,6 +3,7 @@
 #define NN_LOSS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Softmax of c logits divided by the temperature. */
 void nn_softmax(const float *logits, float *prob, size_t c, float temperature);
@@ -19,6 +20,10 @@ double nn_loss_soft_class(const float *logits, const float *teacher, float *d, s
 			  double weight);
 double nn_loss_soft_multi(const float *logits, const float *teacher, float *d, size_t c, float t,
 			  double weight);
+/* nn_loss_class where t is the share of each of c classes among n > 0 ids; one comes as often as it
+ * counts. */
+double nn_loss_bag(const float *logits, size_t c, const uint32_t *ids, size_t n, float *d,
+		   double weight);
 /* (y - t)^2 / 2 */
 double nn_loss_value(const float *y, float t, float *d, double weight);
 

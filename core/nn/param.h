@@ -18,7 +18,10 @@
 struct tn_q8;
 
 enum { NN_NAME_SIZE = 96 };
-enum nn_flag { NN_DECAY = 1 }; /* AdamW decays it: matrices, not biases and norms */
+enum nn_flag {
+	NN_DECAY = 1, /* AdamW decays it: matrices, not biases and norms */
+	NN_STILL = 2, /* AdamW leaves it as it is, set between steps */
+};
 
 /* How a weight starts. */
 enum nn_start { NN_ZERO, NN_ONE, NN_CONST, NN_NORMAL }; /* scale is the constant or the sd */

@@ -19,6 +19,7 @@ struct nn_step {
 	float dropout;   /* chance of zeroing an activation, training only */
 	float gate_loss; /* lambda of the heads' shares, training only */
 	bool keep;       /* a bwd comes, although there is no rng */
+	bool hide;       /* with rng: encoders hide some of their rows, to be guessed */
 };
 
 static inline bool nn_step_keeps(const struct nn_step *s)

@@ -118,6 +118,22 @@ static void image_bwd(const void *enc, const struct nn_step *s, const struct enc
 	enc_image_model_bwd(&m->model, s, drows, act);
 }
 
+static void image_guess_open(void *enc, struct nn_params *ps)
+{
+	struct image *m = enc;
+
+	enc_image_model_guess_open(&m->model, ps);
+}
+
+static double image_guess(const void *enc, const struct nn_step *s, const struct enc_input *in,
+			  const float *rows, const void *act, double weight, float *drows)
+{
+	const struct image *m = enc;
+
+	(void)in;
+	return enc_image_model_guess(&m->model, s, rows, act, weight, drows);
+}
+
 const struct enc_kind enc_image_kind = {
 	.modality = "image",
 	.name = enc_image_kind_name,
@@ -128,4 +144,6 @@ const struct enc_kind enc_image_kind = {
 	.input_free = image_input_free,
 	.fwd = image_fwd,
 	.bwd = image_bwd,
+	.guess_open = image_guess_open,
+	.guess = image_guess,
 };

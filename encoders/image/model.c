@@ -10,15 +10,13 @@
 
 #include "core/nn/embed.h"
 #include "core/nn/position.h"
+#include "encoders/hidden.h"
 #include "encoders/image/augment.h"
 #include "encoders/kind.h"
 
 #include <string.h>
 
-struct enc_image_act {
-	struct enc_stem_act stem;
-	struct nn_stack_act stack;
-};
+static const float HIDDEN = 0.4F; /* of the rows, in pretraining */
 
 void enc_image_model_init(struct enc_image_model *m, struct nn_params *ps, const struct io_hyper *h,
 			  const struct io_pruned *pruned)
@@ -72,6 +70,24 @@ static struct nn_bags cell_bags(const struct enc_image_model *m, struct as_arena
 	return (struct nn_bags){ .n = m->side * m->side, .start = start, .ids = ids };
 }
 
+/* A copy whose hidden cells are 0, the mean of a picture. */
+static float *blank(const struct enc_image_model *m, struct as_arena *mem, const float *x,
+		    const bool *hidden)
+{
+	const size_t size = m->stem.size;
+	const size_t cell = m->factor * ENC_STEM_STRIDE;
+	float *y = as_alloc(mem, size * size * m->channels, sizeof *y);
+
+	for (size_t i = 0; i < size * size; i++) {
+		const size_t r = i / size / cell * m->side + i % size / cell;
+
+		for (size_t c = 0; c < m->channels; c++) {
+			y[i * m->channels + c] = hidden[r] ? 0.0F : x[i * m->channels + c];
+		}
+	}
+	return y;
+}
+
 void enc_image_model_fwd(const struct enc_image_model *m, const struct nn_step *s, const float *x,
 			 float *rows, struct enc_image_act **act)
 {
@@ -88,6 +104,9 @@ void enc_image_model_fwd(const struct enc_image_model *m, const struct nn_step *
 		enc_augment(s->rng, x, view, size, m->channels, m->warp);
 		x = view;
 	}
+	a->view = x;
+	a->hidden = enc_hide_rows(s, m->side * m->side, HIDDEN);
+	x = a->hidden != NULL ? blank(m, s->mem, x, a->hidden) : x;
 	enc_stem_fwd(&m->stem, s, &a->stem, x, t);
 	nn_position_grid(t, m->grid, m->grid, d, 1.0F);
 	of = cell_bags(m, s->mem);

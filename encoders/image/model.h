@@ -5,6 +5,7 @@
 
 #include "core/io/pruned.h"
 #include "core/io/task.h"
+#include "core/nn/linear.h"
 #include "core/nn/norm.h"
 #include "core/nn/stack.h"
 #include "core/nn/step.h"
@@ -18,9 +19,18 @@ struct enc_image_model {
 	float warp;    /* of training pictures */
 	struct enc_stem stem;
 	struct nn_stack stack;
+	struct nn_linear guess; /* width -> ENC_GUESS_SIDE^2 channels; after guess_open */
 };
 
-struct enc_image_act; /* what bwd needs, in step.mem */
+enum { ENC_GUESS_SIDE = 8 }; /* points a side that are said of a hidden cell */
+
+/* What bwd needs, in step.mem. */
+struct enc_image_act {
+	struct enc_stem_act stem;
+	struct nn_stack_act stack;
+	bool *hidden;      /* rows to be guessed, their pixels are 0; NULL: none */
+	const float *view; /* the picture before they were */
+};
 
 /* Registers "image.*". */
 void enc_image_model_init(struct enc_image_model *m, struct nn_params *ps, const struct io_hyper *h,
@@ -32,5 +42,11 @@ void enc_image_model_fwd(const struct enc_image_model *m, const struct nn_step *
 /* Adds to s->g. */
 void enc_image_model_bwd(const struct enc_image_model *m, const struct nn_step *s,
 			 const float *drows, struct enc_image_act *act);
+
+/* As in encoders/kind.h: "guess.image". */
+void enc_image_model_guess_open(struct enc_image_model *m, struct nn_params *ps);
+double enc_image_model_guess(const struct enc_image_model *m, const struct nn_step *s,
+			     const float *rows, const struct enc_image_act *a, double weight,
+			     float *drows);
 
 #endif

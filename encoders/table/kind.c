@@ -74,6 +74,21 @@ static void table_bwd(const void *enc, const struct nn_step *s, const struct enc
 	enc_table_model_bwd(&t->model, s, in->data, drows, act);
 }
 
+static void table_guess_open(void *enc, struct nn_params *ps)
+{
+	struct table *t = enc;
+
+	enc_table_model_guess_open(&t->model, ps);
+}
+
+static double table_guess(const void *enc, const struct nn_step *s, const struct enc_input *in,
+			  const float *rows, const void *act, double weight, float *drows)
+{
+	const struct table *t = enc;
+
+	return enc_table_model_guess(&t->model, s, in->data, rows, act, weight, drows);
+}
+
 const struct enc_kind enc_table_kind = {
 	.modality = "table",
 	.name = enc_table_kind_name,
@@ -84,4 +99,6 @@ const struct enc_kind enc_table_kind = {
 	.input_free = enc_cells_free,
 	.fwd = table_fwd,
 	.bwd = table_bwd,
+	.guess_open = table_guess_open,
+	.guess = table_guess,
 };

@@ -17,18 +17,12 @@
 
 #include "core/tensor/rows.h"
 #include "encoders/chunks.h"
+#include "encoders/hidden.h"
 
 #include <math.h>
 #include <string.h>
 
-struct enc_table_act {
-	bool *gone; /* [n] hidden cells; NULL: none */
-	struct nn_bags names;
-	struct nn_bags words;
-	float *pair; /* [words, 2 text_embed] */
-	struct nn_norm_act in_norm;
-	struct nn_stack_act stack;
-};
+static const float HIDDEN = 0.25F; /* of the rows, in pretraining */
 
 void enc_table_model_init(struct enc_table_model *m, struct nn_params *ps, const struct io_hyper *h,
 			  size_t columns, const struct io_pruned *pruned)
@@ -36,6 +30,7 @@ void enc_table_model_init(struct enc_table_model *m, struct nn_params *ps, const
 	*m = (struct enc_table_model){
 		.width = h->width,
 		.bins = h->table_bins,
+		.columns = columns,
 		.cell_dropout = h->cell_dropout,
 	};
 	nn_embed_init(&m->names, ps, "table.names", 2 * columns + 1 + ENC_NAME_BUCKETS, h->width);
@@ -62,14 +57,20 @@ void enc_table_model_free(struct enc_table_model *m)
 	*m = (struct enc_table_model){ 0 };
 }
 
-static bool *draw_gone(const struct enc_table_model *m, const struct nn_step *s, size_t n)
+/* The cells of hidden rows, or in training those that are dropped. */
+static bool *draw_gone(const struct enc_table_model *m, const struct nn_step *s, size_t n,
+		       const bool *hidden)
 {
 	bool *gone;
 
-	if (s->rng == NULL || m->cell_dropout <= 0.0F) {
+	if (s->rng == NULL || (m->cell_dropout <= 0.0F && hidden == NULL)) {
 		return NULL;
 	}
 	gone = as_alloc(s->mem, n, sizeof *gone);
+	if (hidden != NULL) {
+		enc_chunk_spread(hidden, gone, n);
+		return gone;
+	}
 	for (size_t i = 0; i < n; i++) {
 		gone[i] = as_rng_float(s->rng) < m->cell_dropout;
 	}
@@ -175,7 +176,8 @@ void enc_table_model_fwd(const struct enc_table_model *m, const struct nn_step *
 	float *y = as_alloc(s->mem, n * d, sizeof *y);
 	struct nn_bags of;
 
-	a->gone = draw_gone(m, s, n);
+	a->hidden = enc_hide_rows(s, enc_chunk_rows(n), HIDDEN);
+	a->gone = draw_gone(m, s, n, a->hidden);
 	a->names = name_bags(cells, a->gone, s->mem);
 	nn_embed_fwd(&m->names, s->p, &a->names, y);
 	add_numbers(m, s->p, cells, a->gone, y);

@@ -13,7 +13,7 @@
 #include "encoders/table/cells.h"
 
 struct enc_table_model {
-	size_t width, bins;
+	size_t width, bins, columns;
 	float cell_dropout;
 	struct nn_embed names; /* [2 C + 1 + ENC_NAME_BUCKETS, width] as cells.h numbers them */
 	size_t numbers;        /* offset of W [(C + 1) bins, width]; column C: all unknown ones */
@@ -21,9 +21,21 @@ struct enc_table_model {
 	struct nn_linear in;   /* 2 text_embed -> width */
 	struct nn_norm in_norm;
 	struct nn_stack stack;
+	/* after guess_open */
+	struct nn_linear guess_words; /* width -> text_embed */
+	size_t guess_w, guess_b;      /* offsets of [(C + 1) bins, width] and [(C + 1) bins] */
 };
 
-struct enc_table_act; /* what bwd needs, in step.mem */
+/* What bwd needs, in step.mem. */
+struct enc_table_act {
+	bool *gone;   /* [n] hidden cells; NULL: none */
+	bool *hidden; /* rows to be guessed, all their cells are gone; NULL: none */
+	struct nn_bags names;
+	struct nn_bags words;
+	float *pair; /* [words, 2 text_embed] */
+	struct nn_norm_act in_norm;
+	struct nn_stack_act stack;
+};
 
 /* Registers "table.*" for C known columns. pruned is borrowed as long as m. */
 void enc_table_model_init(struct enc_table_model *m, struct nn_params *ps, const struct io_hyper *h,
@@ -36,5 +48,11 @@ void enc_table_model_fwd(const struct enc_table_model *m, const struct nn_step *
 void enc_table_model_bwd(const struct enc_table_model *m, const struct nn_step *s,
 			 const struct enc_cells *cells, const float *drows,
 			 struct enc_table_act *act);
+
+/* As in encoders/kind.h: "guess.table". */
+void enc_table_model_guess_open(struct enc_table_model *m, struct nn_params *ps);
+double enc_table_model_guess(const struct enc_table_model *m, const struct nn_step *s,
+			     const struct enc_cells *cells, const float *rows,
+			     const struct enc_table_act *a, double weight, float *drows);
 
 #endif

@@ -84,6 +84,22 @@ static void text_bwd(const void *enc, const struct nn_step *s, const struct enc_
 	enc_text_model_bwd(&t->model, s, &tokens->bags, drows, act);
 }
 
+static void text_guess_open(void *enc, struct nn_params *ps)
+{
+	struct text *t = enc;
+
+	enc_text_model_guess_open(&t->model, ps);
+}
+
+static double text_guess(const void *enc, const struct nn_step *s, const struct enc_input *in,
+			 const float *rows, const void *act, double weight, float *drows)
+{
+	const struct text *t = enc;
+	const struct enc_tokens *tokens = in->data;
+
+	return enc_text_model_guess(&t->model, s, &tokens->bags, rows, act, weight, drows);
+}
+
 const struct enc_kind enc_text_kind = {
 	.modality = "text",
 	.name = enc_text_kind_name,
@@ -94,4 +110,6 @@ const struct enc_kind enc_text_kind = {
 	.input_free = enc_tokens_free,
 	.fwd = text_fwd,
 	.bwd = text_bwd,
+	.guess_open = text_guess_open,
+	.guess = text_guess,
 };

@@ -16,15 +16,11 @@
 
 #include "core/nn/position.h"
 #include "encoders/chunks.h"
+#include "encoders/words.h"
 
 #include <string.h>
 
-struct enc_text_act {
-	float *words; /* [n, e] */
-	bool *gone;   /* [n] dropped words; NULL: none */
-	struct nn_norm_act in_norm;
-	struct nn_stack_act stack;
-};
+static const float HIDDEN = 0.2F; /* of the rows, in pretraining */
 
 void enc_text_model_init(struct enc_text_model *m, struct nn_params *ps, const struct io_hyper *h,
 			 const struct io_pruned *pruned)
@@ -64,14 +60,20 @@ static void hide(float *words, const bool *gone, size_t n, size_t e)
 	}
 }
 
-static bool *draw_gone(const struct enc_text_model *m, const struct nn_step *s, size_t n)
+/* The words of hidden rows, or in training those that are dropped. */
+static bool *draw_gone(const struct enc_text_model *m, const struct nn_step *s, size_t n,
+		       const bool *hidden)
 {
 	bool *gone;
 
-	if (s->rng == NULL || m->word_dropout <= 0.0F) {
+	if (s->rng == NULL || (m->word_dropout <= 0.0F && hidden == NULL)) {
 		return NULL;
 	}
 	gone = as_alloc(s->mem, n, sizeof *gone);
+	if (hidden != NULL) {
+		enc_chunk_spread(hidden, gone, n);
+		return gone;
+	}
 	for (size_t i = 0; i < n; i++) {
 		gone[i] = as_rng_float(s->rng) < m->word_dropout;
 	}
@@ -89,7 +91,8 @@ void enc_text_model_fwd(const struct enc_text_model *m, const struct nn_step *s,
 	struct nn_bags of;
 
 	a->words = as_alloc(s->mem, n * m->embed.d, sizeof *a->words);
-	a->gone = draw_gone(m, s, n);
+	a->hidden = enc_hide_rows(s, enc_chunk_rows(n), HIDDEN);
+	a->gone = draw_gone(m, s, n, a->hidden);
 	nn_embed_fwd(&m->embed, s->p, bags, a->words);
 	hide(a->words, a->gone, n, m->embed.d);
 	nn_linear_fwd(&m->in, s->p, a->words, y, n);
@@ -116,4 +119,27 @@ void enc_text_model_bwd(const struct enc_text_model *m, const struct nn_step *s,
 	hide(dwords, a->gone, n, m->embed.d);
 	nn_embed_bwd(&m->embed, s->g, bags, dwords);
 	as_arena_reset(s->mem, mark);
+}
+
+void enc_text_model_guess_open(struct enc_text_model *m, struct nn_params *ps)
+{
+	nn_linear_init(&m->guess, ps, "guess.text", m->width, m->embed.d, true, 0.0F);
+}
+
+double enc_text_model_guess(const struct enc_text_model *m, const struct nn_step *s,
+			    const struct nn_bags *bags, const float *rows,
+			    const struct enc_text_act *a, double weight, float *drows)
+{
+	struct enc_held held[ENC_ROWS_MAX];
+	size_t n = 0;
+
+	for (size_t r = 0; a->hidden != NULL && r < enc_chunk_rows(bags->n); r++) {
+		const uint32_t from = bags->start[enc_chunk_first(bags->n, r)];
+		const uint32_t to = bags->start[enc_chunk_first(bags->n, r + 1)];
+
+		if (a->hidden[r] && to > from) {
+			held[n++] = (struct enc_held){ (uint32_t)r, bags->ids + from, to - from };
+		}
+	}
+	return n > 0 ? enc_guess_words(&m->guess, &m->embed, s, rows, held, n, weight, drows) : 0.0;
 }

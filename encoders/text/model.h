@@ -13,6 +13,7 @@
 
 struct enc_text_model {
 	size_t width;
+	struct nn_linear guess; /* width -> text_embed; after guess_open */
 	float word_dropout;
 	struct nn_embed embed; /* [text_buckets, text_embed], or what is left of them */
 	struct nn_linear in;   /* text_embed -> width */
@@ -20,7 +21,14 @@ struct enc_text_model {
 	struct nn_stack stack;
 };
 
-struct enc_text_act; /* what bwd needs, in step.mem */
+/* What bwd needs, in step.mem. */
+struct enc_text_act {
+	float *words; /* [n, e] */
+	bool *gone;   /* [n] dropped words; NULL: none */
+	bool *hidden; /* rows to be guessed, all their words are gone; NULL: none */
+	struct nn_norm_act in_norm;
+	struct nn_stack_act stack;
+};
 
 /* Registers "text.*". pruned is borrowed as long as m. */
 void enc_text_model_init(struct enc_text_model *m, struct nn_params *ps, const struct io_hyper *h,
@@ -32,5 +40,11 @@ void enc_text_model_fwd(const struct enc_text_model *m, const struct nn_step *s,
 /* Adds to s->g. */
 void enc_text_model_bwd(const struct enc_text_model *m, const struct nn_step *s,
 			const struct nn_bags *bags, const float *drows, struct enc_text_act *act);
+
+/* As in encoders/kind.h: "guess.text". */
+void enc_text_model_guess_open(struct enc_text_model *m, struct nn_params *ps);
+double enc_text_model_guess(const struct enc_text_model *m, const struct nn_step *s,
+			    const struct nn_bags *bags, const float *rows,
+			    const struct enc_text_act *a, double weight, float *drows);
 
 #endif

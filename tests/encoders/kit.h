@@ -179,6 +179,88 @@ static inline double kit_gradients(struct kit *k, const struct assay_item *item,
 	return worst;
 }
 
+/* A pass of pretraining with the same hidden rows each time: what is said of them. */
+static inline double kit_guess(void *ctx)
+{
+	const struct kit_loss *l = ctx;
+	const size_t n = l->in->rows * l->k->task.hyper.width;
+	struct as_rng rng;
+	const struct nn_step s = {
+		.p = l->k->ps.v, .g = l->grad, .mem = &l->k->mem, .rng = &rng, .hide = true
+	};
+	float *rows;
+	float *drows;
+	double loss;
+	void *act;
+
+	as_rng_seed(&rng, 3, 0);
+	rows = as_alloc(&l->k->mem, n, sizeof *rows);
+	drows = as_zalloc(&l->k->mem, n, sizeof *drows);
+	l->k->kind->fwd(l->k->enc, &s, l->in, rows, &act);
+	loss = l->k->kind->guess(l->k->enc, &s, l->in, rows, act, 0.7, drows);
+	if (l->grad != NULL) {
+		l->k->kind->bwd(l->k->enc, &s, l->in, drows, act);
+	}
+	as_arena_reset(&l->k->mem, 0);
+	return loss;
+}
+
+/* Largest error of every stride-th weight's gradient of the guess at one item. Before its weights
+ * have learned, the guess knows nothing: *fresh. */
+static inline double kit_guess_gradients(struct kit *k, const struct assay_item *item,
+					 size_t stride, double *fresh)
+{
+	struct as_err e = { 0 };
+	struct enc_input in;
+	struct kit_loss l = { .k = k, .in = &in };
+	struct as_rng rng;
+	double worst = 0.0;
+	float *g;
+
+	ok(k->kind->prepare(k->enc, item, &in, &e));
+	*fresh = kit_guess(&l) / 0.7;
+	as_rng_seed(&rng, 5, 0);
+	g = l.grad = as_calloc(k->ps.size, sizeof *l.grad);
+	for (size_t p = 0; p < k->ps.n; p++) { /* what starts at zero hides what is behind it */
+		const struct nn_param *q = &k->ps.p[p];
+
+		for (size_t i = 0; i < q->rows * q->cols; i++) {
+			k->ps.v[q->at + i] +=
+			    strncmp(q->name, "guess.", 6) == 0 ? 0.3F * as_rng_normal(&rng) : 0;
+		}
+	}
+	(void)kit_guess(&l);
+	l.grad = NULL;
+	for (size_t p = 0; p < k->ps.n; p++) {
+		const struct nn_param *q = &k->ps.p[p];
+		const size_t n = q->rows * q->cols;
+		const double error = gradcheck(kit_guess, &l, k->ps.v + q->at, g + q->at, n,
+					       n < stride ? 1 + n / 8 : stride, 1e-2F);
+
+		cr_assert(error < 1e-2, "%s: gradient off by %g", q->name, error);
+		worst = fmax(worst, error);
+	}
+	free(g);
+	k->kind->input_free(&in);
+	return worst;
+}
+
+/* The same kit with what guessing needs. */
+static inline void kit_open_to_guess(struct kit *k, const struct enc_kind *kind, const char *ini,
+				     const char *statistics)
+{
+	struct as_err e = { 0 };
+	struct as_rng rng;
+
+	kit_open(k, kind, ini, statistics);
+	nn_params_free(&k->ps);
+	k->kind->close(k->enc);
+	ok(kind->open(&k->enc, &k->ps, &k->task, k->statistics, &e));
+	kind->guess_open(k->enc, &k->ps);
+	as_rng_seed(&rng, 7, 0);
+	nn_params_start(&k->ps, &rng);
+}
+
 /* Writes the model that the kit holds to a file and returns its path. */
 static inline const char *kit_save(struct kit *k, const char *statistics)
 {

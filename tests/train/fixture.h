@@ -81,6 +81,12 @@ static inline void fix_epoch(void *ctx, const struct tr_epoch *ep)
 	f->epochs++;
 }
 
+static inline void fix_note(void *ctx, const char *text)
+{
+	(void)ctx;
+	(void)text;
+}
+
 static inline bool fix_stop(void *ctx)
 {
 	struct fix *f = ctx;
@@ -97,7 +103,7 @@ static inline void fix_open(struct fix *f, const char *ini, const char *csv, siz
 	ok(io_task_load(&f->task, tmpdir_file("task.ini", ini), &e));
 	ok(tr_pool_open(&f->pool, threads, &e));
 	f->how.path = tmpdir_file("cases.csv", csv);
-	f->watch = (struct tr_watch){ f, fix_begin, fix_epoch, fix_stop };
+	f->watch = (struct tr_watch){ f, fix_begin, fix_epoch, fix_stop, fix_note };
 	f->o = (struct tr_options){ .seed = 1, .pool = f->pool, .watch = &f->watch };
 }
 

@@ -129,7 +129,7 @@ Test(train_run, the_last_three_epochs_are_averaged_where_none_can_be_compared, .
 {
 	static struct batch b;
 	struct seen s = { .net = &b.net };
-	const struct tr_watch watch = { &s, fix_begin, look, never };
+	const struct tr_watch watch = { &s, fix_begin, look, never, fix_note };
 	struct tr_outcome out;
 	struct as_err e = { 0 };
 
@@ -156,7 +156,7 @@ Test(train_run, the_best_three_epochs_are_averaged_where_there_is_a_stop_set, .i
 {
 	static struct batch b;
 	struct seen s = { .net = &b.net };
-	const struct tr_watch watch = { &s, fix_begin, look, never };
+	const struct tr_watch watch = { &s, fix_begin, look, never, fix_note };
 	struct tr_outcome out;
 	struct as_err e = { 0 };
 	size_t best[3] = { 0 };
@@ -228,7 +228,7 @@ Test(train_net, a_part_fused_alone_is_fused_as_where_the_others_are_hidden, .ini
 static double stop_loss_after_an_epoch(struct batch *b, float alone)
 {
 	struct seen s = { .net = &b->net };
-	const struct tr_watch watch = { &s, fix_begin, look, never };
+	const struct tr_watch watch = { &s, fix_begin, look, never, fix_note };
 	struct tr_outcome out;
 	struct as_err e = { 0 };
 	double loss;

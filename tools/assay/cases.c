@@ -99,6 +99,30 @@ int cmd_load(const char *command, struct io_task *task, const struct tr_data_how
 					: rc;
 }
 
+int cmd_load_unlabelled(const char *command, struct io_task *task, const char *path,
+			const struct cmd_job *job, struct tr_pool *pool, struct tr_data *d,
+			struct as_err *e)
+{
+	const struct tr_data_how how = { .path = path,
+					 .split = task->split != NULL ? "train" : NULL,
+					 .keep = true,
+					 .skip_bad = job->skip_bad,
+					 .unlabelled = true,
+					 .origin = job->origin };
+	const int rc = tr_data_load(d, task, &how, pool, e);
+
+	for (size_t m = 0; rc == AS_OK && m < task->parts; m++) {
+		if (d->absent[m]) {
+			fprintf(stderr, "assay %s: %s has no part %s\n", command, path,
+				task->part[m].name);
+		}
+	}
+	if (rc == AS_OK || d->bad > 0) {
+		cmd_say_data(command, d);
+	}
+	return rc;
+}
+
 static void say_labels(const char *command, const struct tr_data *d)
 {
 	for (size_t k = 0; k < d->task->labels; k++) {

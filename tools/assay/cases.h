@@ -4,7 +4,7 @@
 #define CMD_CASES_H
 
 #include "core/io/task.h"
-#include "tools/assay/cmd.h"
+#include "tools/assay/options.h"
 #include "train/data.h"
 
 /* The parts named by --without; AS_EUSAGE names the nearest part of the task. */
@@ -25,6 +25,11 @@ void cmd_say_replaced(const char *command, uint64_t bytes);
  * after a failure. */
 int cmd_load(const char *command, struct io_task *task, const struct tr_data_how *how,
 	     struct tr_pool *pool, struct tr_data *d, struct as_err *e) AS_CHECKED;
+
+/* Loads cases without reading a target, whatever parts of the task the table has, and says so. */
+int cmd_load_unlabelled(const char *command, struct io_task *task, const char *path,
+			const struct cmd_job *job, struct tr_pool *pool, struct tr_data *d,
+			struct as_err *e) AS_CHECKED;
 
 /* Says which labels no case has, and which record columns no cell. */
 int cmd_say_gaps(const char *command, const struct tr_data *d, struct as_err *e) AS_CHECKED;

@@ -67,6 +67,7 @@ int cmd_end(const struct cmd_spec *s, int rc, const struct as_err *e);
 
 /* argv[0] is the command's name; each returns the exit code of the program. */
 int cmd_train(int argc, char **argv);
+int cmd_pretrain(int argc, char **argv);
 int cmd_compress(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_judge(int argc, char **argv);

@@ -4,6 +4,7 @@
  */
 #include "core/io/cell.h"
 #include "tools/assay/cases.h"
+#include "tools/assay/options.h"
 #include "tools/assay/progress.h"
 #include "train/compress.h"
 
@@ -12,9 +13,8 @@
 #include <string.h>
 
 struct options {
-	const char *data, *out, *size, *importance, *max_loss;
-	struct tr_origin origin;
-	uint64_t seed, threads, epochs;
+	struct cmd_job job;
+	const char *size, *importance, *max_loss;
 	struct tr_compress_how how;
 	double points; /* that may be lost */
 };
@@ -34,20 +34,15 @@ static int check(struct options *o, struct as_err *e)
 	const char *known[TR_IMPORTANCES];
 	int rc;
 
-	if (o->data == NULL) {
-		return as_fail(e, AS_EUSAGE, "--data: no table given");
-	}
-	if (o->out == NULL) {
-		return as_fail(e, AS_EUSAGE, "--out: no file given for the student");
-	}
+	TRY(cmd_job_check(&o->job, e));
 	TRY(read_number("size", o->size, 1, &o->how.size, e));
 	TRY(read_number("max-loss", o->max_loss, 100, &o->points, e));
-	o->how.seed = o->seed;
+	o->how.seed = o->job.seed;
 	for (int i = 0; i < TR_IMPORTANCES; i++) {
 		known[i] = tr_importance_name((enum tr_importance)i);
 		if (strcmp(known[i], o->importance) == 0) {
 			o->how.importance = (enum tr_importance)i;
-			return cmd_check_out(o->out, e);
+			return AS_OK;
 		}
 	}
 	return as_fail(e, AS_EUSAGE,
@@ -97,10 +92,10 @@ static int compress(const struct options *o, struct tr_teacher *t, struct cmd_pr
 	struct io_task *task = &t->reader.judge.task;
 	const struct tr_watch watch = cmd_watch_of(p);
 	const struct tr_options study = { .seed = t->seed, .pool = pool, .watch = &watch };
-	const struct tr_data_how load = { .path = o->data,
+	const struct tr_data_how load = { .path = o->job.data,
 					  .split = task->split != NULL ? "train" : NULL,
 					  .skip_bad = t->skipped,
-					  .origin = o->origin,
+					  .origin = o->job.origin,
 					  .sources = t->reader.judge.source };
 	struct tr_held_out teacher;
 	struct tr_held_out student;
@@ -108,8 +103,8 @@ static int compress(const struct options *o, struct tr_teacher *t, struct cmd_pr
 	struct tr_study s = { 0 };
 	int rc;
 
-	if (o->epochs > 0) {
-		task->hyper.epochs = (io_u32)o->epochs;
+	if (o->job.epochs > 0) {
+		task->hyper.epochs = (io_u32)o->job.epochs;
 	}
 	p->metric = task->kind == IO_VALUE ? "r2" : "auc";
 	rc = tr_data_load(&d, task, &load, pool, e);
@@ -122,7 +117,7 @@ static int compress(const struct options *o, struct tr_teacher *t, struct cmd_pr
 	TRY(tr_compress(&s, t, &o->how, &teacher, &student, e));
 	cmd_progress_end(p);
 	TRY(compare(o, &s, &teacher, &student, e));
-	TRY(tr_study_save(&s, o->out, e));
+	TRY(tr_study_save(&s, o->job.out, e));
 out:
 	tr_study_free(&s);
 	tr_data_free(&d);
@@ -139,7 +134,7 @@ static int run(struct options *o, const char *path, struct as_err *e)
 	TRY(check(o, e));
 	TRY(tr_teacher_open(&t, path, e));
 	TRY(cmd_progress_init(&p, e));
-	TRY(tr_pool_open(&pool, o->threads, e));
+	TRY(tr_pool_open(&pool, o->job.threads, e));
 	TRY(compress(o, &t, &p, pool, e));
 out:
 	tr_pool_close(pool);
@@ -149,15 +144,11 @@ out:
 
 int cmd_compress(int argc, char **argv)
 {
-	struct options o = { .size = "0.2",
+	struct options o = { .job = cmd_job_defaults(),
+			     .size = "0.2",
 			     .importance = tr_importance_name(TR_TAYLOR),
-			     .max_loss = "2",
-			     .seed = 1,
-			     .threads = cmd_threads() };
-	const struct cmd_option option[] = {
-		{ "data", "FILE", "the table that the teacher was trained on", CMD_TEXT, &o.data, 0,
-		  0 },
-		{ "out", "FILE", "where the student goes", CMD_TEXT, &o.out, 0, 0 },
+			     .max_loss = "2" };
+	struct cmd_option option[CMD_JOB_OPTIONS] = {
 		{ "size", "SHARE", "of the teacher's weights at most (0.2)", CMD_TEXT, &o.size, 0,
 		  0 },
 		{ "importance", "HOW",
@@ -166,17 +157,10 @@ int cmd_compress(int argc, char **argv)
 		{ "max-loss", "POINTS",
 		  "write no student that loses more of auc (value: r2) x 100 (2)", CMD_TEXT,
 		  &o.max_loss, 0, 0 },
-		{ "seed", "N", "of dropout, order and random importance (1)", CMD_WHOLE, &o.seed, 0,
-		  UINT64_MAX },
-		{ "threads", "N", "the student depends on it; default: the processors", CMD_WHOLE,
-		  &o.threads, 1, TR_THREADS_MAX },
-		{ "epochs", "N", "passes over the cases at most, instead of the task's", CMD_WHOLE,
-		  &o.epochs, 1, 10000 },
-		{ "plugin", "FILE.so", "encoder of parts that are not trained here", CMD_TEXT,
-		  &o.origin.plugin, 0, 0 },
-		{ "features", "DIR", "features of such parts: DIR/CASE.PART.safetensors", CMD_TEXT,
-		  &o.origin.features, 0, 0 },
 	};
+	size_t options = 3;
+
+	cmd_job_options(&o.job, "data out seed threads epochs plugin features", option, &options);
 	const struct cmd_spec spec = {
 		.name = "compress",
 		.usage = "TEACHER.safetensors --data CASES.csv --out STUDENT.safetensors [options]",
@@ -186,7 +170,7 @@ int cmd_compress(int argc, char **argv)
 		    "--folds,\nlets what is left learn from it and from the cases, and scores both "
 		    "on those that its\ntraining held out.\n",
 		.option = option,
-		.options = sizeof option / sizeof *option,
+		.options = options,
 		.words_min = 1,
 		.words_max = 1,
 	};

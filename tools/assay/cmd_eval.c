@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cmd_eval.c - assay eval MODEL --data CASES.csv: scores a model on cases with targets. */
 #include "tools/assay/cases.h"
+#include "tools/assay/options.h"
 #include "train/compare.h"
 #include "train/grade.h"
 
-struct options {
-	const char *data, *split, *predictions;
-	struct tr_origin origin;
-	struct cmd_list without;
-	uint64_t threads;
-	bool skip_bad, json;
-};
-
-static int tell(const struct options *o, const struct tr_report *report, struct as_err *e)
+static int tell(const struct cmd_job *o, const struct tr_report *report, struct as_err *e)
 {
 	struct as_buf out = { 0 };
 	struct io_jw w = { .b = &out };
@@ -38,7 +31,7 @@ out:
 	return rc;
 }
 
-static int eval(const struct options *o, struct tr_reader *r, struct tr_pool *pool,
+static int eval(const struct cmd_job *o, struct tr_reader *r, struct tr_pool *pool,
 		struct as_err *e)
 {
 	struct io_task *task = &r->judge.task;
@@ -69,7 +62,7 @@ out:
 	return rc;
 }
 
-static int run(const struct options *o, const char *model, struct as_err *e)
+static int run(const struct cmd_job *o, const char *model, struct as_err *e)
 {
 	struct tr_reader r = { 0 };
 	struct tr_pool *pool = NULL;
@@ -89,32 +82,19 @@ out:
 
 int cmd_eval(int argc, char **argv)
 {
-	struct options o = { .threads = cmd_threads() };
-	const struct cmd_option option[] = {
-		{ "data", "FILE", "the case table; - is standard input", CMD_TEXT, &o.data, 0, 0 },
-		{ "split", "NAME", "only the rows of this split; default: all", CMD_TEXT, &o.split,
-		  0, 0 },
-		{ "without", "PART", "mask a part in every case; may come again", CMD_LIST,
-		  &o.without, 0, 0 },
-		{ "predictions", "FILE", "write the predictions as CSV", CMD_TEXT, &o.predictions,
-		  0, 0 },
-		{ "threads", "N", "default: the processors", CMD_WHOLE, &o.threads, 1,
-		  TR_THREADS_MAX },
-		{ "skip-bad", NULL, "leave out cases that cannot be read", CMD_FLAG, &o.skip_bad, 0,
-		  0 },
-		{ "plugin", "FILE.so", "encoder of parts that were not trained with the model",
-		  CMD_TEXT, &o.origin.plugin, 0, 0 },
-		{ "features", "DIR", "features of such parts: DIR/CASE.PART.safetensors", CMD_TEXT,
-		  &o.origin.features, 0, 0 },
-		{ "json", NULL, "scores as one JSON object", CMD_FLAG, &o.json, 0, 0 },
-	};
+	struct cmd_job o = cmd_job_defaults();
+	struct cmd_option option[CMD_JOB_OPTIONS];
+	size_t options = 0;
+
+	cmd_job_options(&o, "data split without predictions threads skip-bad plugin features json",
+			option, &options);
 	const struct cmd_spec spec = {
 		.name = "eval",
 		.usage = "MODEL.safetensors --data CASES.csv [options]",
 		.about = "Scores a model on cases whose target is known: with all parts, each part "
 			 "alone, each pair.\n",
 		.option = option,
-		.options = sizeof option / sizeof *option,
+		.options = options,
 		.words_min = 1,
 		.words_max = 1,
 	};

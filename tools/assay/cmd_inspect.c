@@ -176,11 +176,11 @@ static int read_task(const struct io_model *m, struct io_task *t, bool *ours, st
 	struct json_t *doc = NULL;
 	int rc = AS_OK;
 
-	*ours = strncmp(format, "assay-model-", 12) == 0;
+	*ours = strncmp(format, "assay-", 6) == 0;
 	if (!*ours) {
 		return AS_OK;
 	}
-	if (strcmp(format, "assay-model-1") != 0) {
+	if (strcmp(format, "assay-model-1") != 0 && strcmp(format, "assay-base-1") != 0) {
 		return as_fail(e, AS_EFORMAT, "%s: format %.40s is not known; want assay-model-1",
 			       m->path, format);
 	}

@@ -3,6 +3,7 @@
 #include "core/io/file.h"
 #include "core/io/quantize.h"
 #include "tools/assay/cases.h"
+#include "tools/assay/options.h"
 #include "tools/assay/progress.h"
 #include "train/compare.h"
 #include "train/grade.h"
@@ -13,11 +14,8 @@
 static const double POINTS = 100; /* a metric of 1 */
 
 struct options {
-	const char *out, *data, *split;
-	struct tr_origin origin;
-	uint64_t threads;
+	struct cmd_job job;
 	double max_loss; /* points */
-	bool skip_bad;
 };
 
 /* Both models, as a case would meet them. */
@@ -29,11 +27,12 @@ struct both {
 
 static int check(const struct options *o, struct as_err *e)
 {
-	if (o->out == NULL) {
+	if (o->job.out == NULL) {
 		return as_fail(e, AS_EUSAGE, "--out: no file given");
 	}
-	if (o->data == NULL && (o->split != NULL || o->skip_bad)) {
-		return as_fail(e, AS_EUSAGE, "--%s needs --data", o->split ? "split" : "skip-bad");
+	if (o->job.data == NULL && (o->job.split != NULL || o->job.skip_bad)) {
+		return as_fail(e, AS_EUSAGE, "--%s needs --data",
+			       o->job.split ? "split" : "skip-bad");
 	}
 	return AS_OK;
 }
@@ -47,7 +46,7 @@ static int judge_loss(const struct options *o, const struct tr_report *r, struct
 	const double loss = POINTS * (before - after);
 
 	if (isnan(loss)) {
-		return as_fail(e, AS_EFORMAT, "%s: these cases have no %s", o->data,
+		return as_fail(e, AS_EFORMAT, "%s: these cases have no %s", o->job.data,
 			       tr_metric_name(k));
 	}
 	if (loss > o->max_loss) {
@@ -62,11 +61,11 @@ static int judge_loss(const struct options *o, const struct tr_report *r, struct
 /* Prints both models' scores on the cases. */
 static int compare(const struct options *o, struct both *b, struct as_err *e)
 {
-	const struct tr_data_how how = { .path = o->data,
-					 .split = o->split,
+	const struct tr_data_how how = { .path = o->job.data,
+					 .split = o->job.split,
 					 .keep = true,
-					 .skip_bad = o->skip_bad,
-					 .origin = o->origin,
+					 .skip_bad = o->job.skip_bad,
+					 .origin = o->job.origin,
 					 .sources = b->whole.judge.source };
 	struct tr_pool *pool = NULL;
 	struct tr_data d = { 0 };
@@ -74,7 +73,7 @@ static int compare(const struct options *o, struct both *b, struct as_err *e)
 	struct as_buf out = { 0 };
 	int rc;
 
-	TRY(tr_pool_open(&pool, o->threads, e));
+	TRY(tr_pool_open(&pool, o->job.threads, e));
 	TRY(cmd_load("quantize", &b->whole.judge.task, &how, pool, &d, e));
 	tr_report_init_two(&report, &d, "fp32", "int8");
 	TRY(tr_grade(&b->whole, &report, 0, 1, pool, e));
@@ -100,7 +99,7 @@ static int open_both(const struct options *o, const char *path, struct both *b, 
 	TRY(tr_reader_read(&b->whole, &b->file, NULL, e));
 	TRY(io_quantize(&b->file, &b->small_bytes, e));
 	TRY(io_model_open_mem(&b->small_file, b->small_bytes.file.data, b->small_bytes.file.len,
-			      o->out, e));
+			      o->job.out, e));
 	TRY(tr_reader_read(&b->small, &b->small_file, NULL, e));
 out:
 	return rc;
@@ -121,13 +120,13 @@ static int run(const struct options *o, const char *path, struct as_err *e)
 	int rc;
 
 	TRY(check(o, e));
-	TRY(cmd_check_out(o->out, e));
+	TRY(cmd_check_out(o->job.out, e));
 	TRY(open_both(o, path, &b, e));
-	if (o->data != NULL) {
+	if (o->job.data != NULL) {
 		TRY(compare(o, &b, e));
 	}
-	TRY(io_write_file(o->out, b.small_bytes.file.data, b.small_bytes.file.len, 0644, e));
-	printf("%s: %zu tensors in int8, %zu bytes of %zu (%.1f %%)\n", o->out,
+	TRY(io_write_file(o->job.out, b.small_bytes.file.data, b.small_bytes.file.len, 0644, e));
+	printf("%s: %zu tensors in int8, %zu bytes of %zu (%.1f %%)\n", o->job.out,
 	       b.small_bytes.tensors, b.small_bytes.file.len, b.file.file.size,
 	       100.0 * (double)b.small_bytes.file.len / (double)b.file.file.size);
 out:
@@ -137,24 +136,15 @@ out:
 
 int cmd_quantize(int argc, char **argv)
 {
-	struct options o = { .threads = cmd_threads(), .max_loss = 0.5 };
-	const struct cmd_option option[] = {
-		{ "out", "FILE", "where the int8 model goes", CMD_TEXT, &o.out, 0, 0 },
-		{ "data", "FILE", "cases with targets: print both models' scores, refuse a loss",
-		  CMD_TEXT, &o.data, 0, 0 },
-		{ "split", "NAME", "only the rows of this split; default: all", CMD_TEXT, &o.split,
-		  0, 0 },
+	struct options o = { .job = cmd_job_defaults(), .max_loss = 0.5 };
+	struct cmd_option option[CMD_JOB_OPTIONS] = {
 		{ "max-loss", "POINTS", "of 100 that the main metric may lose (0.5)", CMD_NUMBER,
 		  &o.max_loss, 0, 100 },
-		{ "threads", "N", "default: the processors", CMD_WHOLE, &o.threads, 1,
-		  TR_THREADS_MAX },
-		{ "skip-bad", NULL, "leave out cases that cannot be read", CMD_FLAG, &o.skip_bad, 0,
-		  0 },
-		{ "plugin", "FILE.so", "encoder of parts that were not trained with the model",
-		  CMD_TEXT, &o.origin.plugin, 0, 0 },
-		{ "features", "DIR", "features of such parts: DIR/CASE.PART.safetensors", CMD_TEXT,
-		  &o.origin.features, 0, 0 },
 	};
+	size_t options = 1;
+
+	cmd_job_options(&o.job, "data out split threads skip-bad plugin features", option,
+			&options);
 	const struct cmd_spec spec = {
 		.name = "quantize",
 		.usage = "MODEL.safetensors --out INT8.safetensors [--data CASES.csv] [options]",
@@ -164,7 +154,7 @@ int cmd_quantize(int argc, char **argv)
 			 "two labels; R2 of a value) loses at most --max-loss.\n"
 			 "Exit: 65 where it loses more.\n",
 		.option = option,
-		.options = sizeof option / sizeof *option,
+		.options = options,
 		.words_min = 1,
 		.words_max = 1,
 	};

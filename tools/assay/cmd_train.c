@@ -2,6 +2,7 @@
  * cmd_train.c - assay train TASK.ini --data CASES.csv --out MODEL: trains, scores, writes a model.
  */
 #include "tools/assay/cases.h"
+#include "tools/assay/options.h"
 #include "tools/assay/progress.h"
 #include "train/about.h"
 #include "train/shuffle.h"
@@ -9,24 +10,29 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct options {
-	const char *data, *out, *predictions;
-	struct tr_origin origin;
-	struct cmd_list without;
-	uint64_t folds, shuffles, seed, threads, epochs;
-	bool retrain, skip_bad, json, resume;
+	struct cmd_job job;
+	const char *from;
+	struct cmd_list unlabelled;
+	uint64_t folds, shuffles, labelled, base_epochs;
+	bool retrain, pretrain;
 };
 
-static int check(struct options *o, struct as_err *e)
+/* What a training starts with: read before it, and outlived by it. */
+struct start {
+	struct tr_from from;
+	struct tr_data *more; /* [mores] */
+	size_t mores;
+};
+
+static int check(const struct options *o, struct as_err *e)
 {
-	if (o->data == NULL) {
-		return as_fail(e, AS_EUSAGE, "--data: no table given");
-	}
-	if (o->out == NULL) {
-		return as_fail(e, AS_EUSAGE, "--out: no file given for the model");
-	}
+	int rc;
+
+	TRY(cmd_job_check(&o->job, e));
 	if (o->folds > 0 && o->folds < TR_FOLDS_MIN) {
 		return as_fail(e, AS_EUSAGE,
 			       "--folds %" PRIu64 ": want %d at least: one tests, one stops and "
@@ -39,12 +45,19 @@ static int check(struct options *o, struct as_err *e)
 			       ": needs --folds, whose test cases exchange a part",
 			       o->shuffles);
 	}
-	if (o->resume && strcmp(o->data, "-") == 0) {
-		return as_fail(e, AS_EUSAGE, "--resume: standard input cannot be read again");
+	if (o->from != NULL && o->pretrain) {
+		return as_fail(e, AS_EUSAGE, "--from %s: not with --pretrain, which makes its own",
+			       o->from);
 	}
-	return o->predictions != NULL && strcmp(o->predictions, "-") != 0
-		   ? cmd_check_out(o->predictions, e)
-		   : AS_OK;
+	if (!o->pretrain && (o->unlabelled.n > 0 || o->base_epochs > 0)) {
+		return as_fail(e, AS_EUSAGE, "--%s: needs --pretrain",
+			       o->unlabelled.n > 0 ? "unlabelled" : "base-epochs");
+	}
+	if (o->job.predictions != NULL && strcmp(o->job.predictions, "-") != 0) {
+		TRY(cmd_check_out(o->job.predictions, e));
+	}
+out:
+	return rc;
 }
 
 static int tell(const struct options *o, const struct tr_study *s, struct as_err *e)
@@ -53,7 +66,7 @@ static int tell(const struct options *o, const struct tr_study *s, struct as_err
 	struct io_jw w = { .b = &out };
 	int rc = AS_OK;
 
-	if (s->done > 0 && o->json) {
+	if (s->done > 0 && o->job.json) {
 		io_jw_obj(&w, NULL);
 		tr_report_write(&s->report, &w);
 		io_jw_end_obj(&w);
@@ -67,10 +80,10 @@ static int tell(const struct options *o, const struct tr_study *s, struct as_err
 	if (out.len > 0) {
 		TRY(cmd_write("-", &out, e));
 	}
-	if (o->predictions != NULL) {
+	if (o->job.predictions != NULL) {
 		as_buf_clear(&out);
 		tr_report_predictions(&s->report, &out);
-		TRY(cmd_write(o->predictions, &out, e));
+		TRY(cmd_write(o->job.predictions, &out, e));
 	}
 out:
 	as_buf_free(&out);
@@ -84,11 +97,11 @@ static int open_checkpoint(const struct options *o, const struct tr_data *d, str
 	struct as_buf about = { 0 };
 	int rc;
 
-	as_buf_printf(&folder, "%s.checkpoint", o->out);
+	as_buf_printf(&folder, "%s.checkpoint", o->job.out);
 	tr_about_study(d, how, "train", &about);
-	TRY(tr_checkpoint_open(c, folder.data, about.data, o->resume, e));
+	TRY(tr_checkpoint_open(c, folder.data, about.data, o->job.resume, e));
 	how->checkpoint = c;
-	if (o->resume) {
+	if (o->job.resume) {
 		fprintf(stderr, "assay train: %s %s\n",
 			c->resumed ? "goes on from" : "begins anew: there is no", folder.data);
 	}
@@ -98,6 +111,36 @@ out:
 	return rc;
 }
 
+static int open_start(const struct options *o, struct io_task *task, struct tr_pool *pool,
+		      struct start *s, struct tr_options *how, struct as_err *e)
+{
+	int rc = AS_OK;
+
+	if (o->from != NULL) {
+		TRY(tr_from_open(&s->from, o->from, e));
+		how->from = &s->from;
+	}
+	s->more = as_calloc(o->unlabelled.n + 1, sizeof *s->more);
+	while (s->mores < o->unlabelled.n) {
+		TRY(cmd_load_unlabelled("train", task, o->unlabelled.v[s->mores], &o->job, pool,
+					&s->more[s->mores], e));
+		s->mores++;
+	}
+	how->more = s->more;
+	how->mores = s->mores;
+out:
+	return rc;
+}
+
+static void close_start(struct start *s)
+{
+	while (s->mores > 0) {
+		tr_data_free(&s->more[--s->mores]);
+	}
+	free(s->more);
+	tr_from_close(&s->from);
+}
+
 /* Loads, trains, tells and saves. */
 static int train(const struct options *o, struct io_task *task, struct cmd_progress *p,
 		 struct tr_pool *pool, struct as_err *e)
@@ -105,20 +148,24 @@ static int train(const struct options *o, struct io_task *task, struct cmd_progr
 	const struct tr_watch watch = cmd_watch_of(p);
 	struct tr_options how = { .folds = o->folds,
 				  .shuffles = o->shuffles,
-				  .seed = o->seed,
+				  .seed = o->job.seed,
 				  .retrain = o->retrain,
+				  .labelled = o->labelled,
+				  .pretrain = o->pretrain,
+				  .pretrain_epochs = o->base_epochs,
 				  .pool = pool,
 				  .watch = &watch };
-	struct tr_data_how load = { .path = o->data,
+	struct tr_data_how load = { .path = o->job.data,
 				    .split = task->split != NULL ? "train" : NULL,
-				    .skip_bad = o->skip_bad,
-				    .origin = o->origin };
+				    .skip_bad = o->job.skip_bad,
+				    .origin = o->job.origin };
 	struct tr_data d = { 0 };
 	struct tr_study s = { 0 };
+	struct start start = { 0 };
 	struct tr_checkpoint checkpoint = { 0 };
 	int rc;
 
-	TRY(cmd_without(task, &o->without, load.without, e));
+	TRY(cmd_without(task, &o->job.without, load.without, e));
 	rc = tr_data_load(&d, task, &load, pool, e);
 	if (rc == AS_OK || d.bad > 0) {
 		cmd_say_data("train", &d);
@@ -126,15 +173,17 @@ static int train(const struct options *o, struct io_task *task, struct cmd_progr
 	TRY(rc);
 	TRY(cmd_say_gaps("train", &d, e));
 	p->metric = task->kind == IO_VALUE ? "r2" : "auc";
+	TRY(open_start(o, task, pool, &start, &how, e));
 	TRY(open_checkpoint(o, &d, &how, &checkpoint, e));
 	TRY(tr_study_run(&s, &d, &how, e));
 	cmd_progress_end(p);
-	TRY(tr_study_save(&s, o->out, e));
+	TRY(tr_study_save(&s, o->job.out, e));
 	TRY(s.interrupted ? AS_OK : tr_checkpoint_remove(&checkpoint, e));
 	TRY(tell(o, &s, e));
 out:
 	tr_checkpoint_close(&checkpoint);
 	tr_study_free(&s);
+	close_start(&start);
 	tr_data_free(&d);
 	return rc;
 }
@@ -147,13 +196,12 @@ static int run(struct options *o, const char *path, struct as_err *e)
 	int rc;
 
 	TRY(check(o, e));
-	TRY(cmd_check_out(o->out, e));
 	TRY(io_task_load(&task, path, e));
-	if (o->epochs > 0) {
-		task.hyper.epochs = (io_u32)o->epochs;
+	if (o->job.epochs > 0) {
+		task.hyper.epochs = (io_u32)o->job.epochs;
 	}
 	TRY(cmd_progress_init(&p, e));
-	TRY(tr_pool_open(&pool, o->threads, e));
+	TRY(tr_pool_open(&pool, o->job.threads, e));
 	TRY(train(o, &task, &p, pool, e));
 out:
 	tr_pool_close(pool);
@@ -163,38 +211,32 @@ out:
 
 int cmd_train(int argc, char **argv)
 {
-	struct options o = { .seed = 1, .threads = cmd_threads() };
-	const struct cmd_option option[] = {
-		{ "data", "FILE", "the case table; - is standard input", CMD_TEXT, &o.data, 0, 0 },
-		{ "out", "FILE", "where the model goes", CMD_TEXT, &o.out, 0, 0 },
+	struct options o = { .job = cmd_job_defaults() };
+	struct cmd_option option[CMD_JOB_OPTIONS] = {
 		{ "folds", "K", "score by K-fold cross-validation, then train on all cases",
 		  CMD_WHOLE, &o.folds, 0, TR_FOLDS_MAX },
 		{ "shuffle", "N",
 		  "with --folds: score each part exchanged between test cases, N times", CMD_WHOLE,
 		  &o.shuffles, 1, TR_SHUFFLES_MAX },
-		{ "seed", "N", "of splits, first weights and dropout (1)", CMD_WHOLE, &o.seed, 0,
-		  UINT64_MAX },
-		{ "threads", "N", "the model depends on it; default: the processors", CMD_WHOLE,
-		  &o.threads, 1, TR_THREADS_MAX },
-		{ "epochs", "N", "passes over the cases at most, instead of the task's", CMD_WHOLE,
-		  &o.epochs, 1, 10000 },
-		{ "without", "PART", "leave a part out; may come again", CMD_LIST, &o.without, 0,
-		  0 },
-		{ "resume", NULL,
-		  "go on from OUT.checkpoint, which a killed or interrupted one left", CMD_FLAG,
-		  &o.resume, 0, 0 },
 		{ "retrain", NULL, "train each part and pair apart instead of masking", CMD_FLAG,
 		  &o.retrain, 0, 0 },
-		{ "predictions", "FILE", "write the scored cases' predictions as CSV", CMD_TEXT,
-		  &o.predictions, 0, 0 },
-		{ "skip-bad", NULL, "leave out cases that cannot be read", CMD_FLAG, &o.skip_bad, 0,
-		  0 },
-		{ "plugin", "FILE.so", "encoder of parts that are not trained here", CMD_TEXT,
-		  &o.origin.plugin, 0, 0 },
-		{ "features", "DIR", "features of such parts: DIR/CASE.PART.safetensors", CMD_TEXT,
-		  &o.origin.features, 0, 0 },
-		{ "json", NULL, "scores as one JSON object", CMD_FLAG, &o.json, 0, 0 },
+		{ "from", "FILE", "start with the weights of a base or model that fit", CMD_TEXT,
+		  &o.from, 0, 0 },
+		{ "pretrain", NULL, "start each training with a base made of its own cases",
+		  CMD_FLAG, &o.pretrain, 0, 0 },
+		{ "unlabelled", "FILE", "with --pretrain: cases for every base; may come again",
+		  CMD_LIST, &o.unlabelled, 0, 0 },
+		{ "base-epochs", "N", "with --pretrain: of each base, instead of the task's",
+		  CMD_WHOLE, &o.base_epochs, 1, 10000 },
+		{ "labelled", "N", "use the labels of N cases of each training only", CMD_WHOLE,
+		  &o.labelled, 1, UINT64_MAX },
 	};
+	size_t options = 8;
+
+	cmd_job_options(&o.job,
+			"data out seed threads epochs without resume predictions skip-bad plugin "
+			"features json",
+			option, &options);
 	const struct cmd_spec spec = {
 		.name = "train",
 		.usage = "TASK.ini --data CASES.csv --out MODEL.safetensors [options]",
@@ -202,7 +244,7 @@ int cmd_train(int argc, char **argv)
 			 "each alone,\neach pair, and simple baselines. Ctrl-C ends it and keeps "
 			 "the best model so far.\n",
 		.option = option,
-		.options = sizeof option / sizeof *option,
+		.options = options,
 		.words_min = 1,
 		.words_max = 1,
 	};

@@ -18,6 +18,7 @@ struct command {
 
 static const struct command commands[] = {
 	{ "task", "check a task file against a table of cases", cmd_task, NULL },
+	{ "pretrain", "train encoders on cases without labels", cmd_pretrain, NULL },
 	{ "train", "train a model on a table of cases", cmd_train, NULL },
 	{ "compress", "prune and distil a model into a smaller one", cmd_compress, NULL },
 	{ "eval", "score a model on a table of cases", cmd_eval, NULL },

@@ -38,12 +38,24 @@ static void on_epoch(void *ctx, const struct tr_epoch *ep)
 	}
 	fprintf(stderr, "  epoch %zu/%zu  loss %.4f", ep->epoch, ep->epochs, ep->loss);
 	if (ep->stop_loss == ep->stop_loss) { /* not NAN: there is a stop set */
-		fprintf(stderr, "  stop %.4f  %s %.3f", ep->stop_loss, p->metric, ep->metric);
+		fprintf(stderr, "  stop %.4f", ep->stop_loss);
+	}
+	if (ep->metric == ep->metric) {
+		fprintf(stderr, "  %s %.3f", p->metric, ep->metric);
 	}
 	fprintf(stderr, "  %d:%02d left%s", (int)(left / 60), (int)left % 60,
 		p->tty ? "\033[K" : "\n");
 	if (p->tty && ep->epoch == ep->epochs) {
 		fprintf(stderr, "\n");
+	}
+}
+
+static void on_note(void *ctx, const char *text)
+{
+	const struct cmd_progress *p = ctx;
+
+	if (p->run == 0) { /* the other runs' are the same */
+		fprintf(stderr, "%sassay %s: %s\n", p->tty ? "\n" : "", p->command, text);
 	}
 }
 
@@ -71,7 +83,7 @@ int cmd_progress_init(struct cmd_progress *p, struct as_err *e)
 
 struct tr_watch cmd_watch_of(struct cmd_progress *p)
 {
-	return (struct tr_watch){ p, on_begin, on_epoch, on_stop };
+	return (struct tr_watch){ p, on_begin, on_epoch, on_stop, on_note };
 }
 
 void cmd_progress_end(const struct cmd_progress *p)

@@ -20,6 +20,8 @@ static double loss_of(void *ctx)
 		return nn_loss_class(l->x, l->t, NULL, 4, 0.7);
 	case 1:
 		return nn_loss_multi(l->x, l->t, NULL, 4, 0.7);
+	case 5:
+		return nn_loss_bag(l->x, 4, (const uint32_t[]){ 3, 0, 3 }, 3, NULL, 0.7);
 	case 3:
 		return nn_loss_soft_class(l->x, l->t, NULL, 4, 4.0F, 0.7);
 	case 4:
@@ -31,7 +33,7 @@ static double loss_of(void *ctx)
 
 Test(nn_loss, gradients_match_central_differences_and_are_added)
 {
-	for (int kind = 0; kind < 5; kind++) {
+	for (int kind = 0; kind < 6; kind++) {
 		struct loss_probe l = { { 1.0F, -2.0F, 0.5F, 3.0F },
 					{ 0.25F, 0.0F, 0.25F, 0.5F },
 					kind };
@@ -43,6 +45,9 @@ Test(nn_loss, gradients_match_central_differences_and_are_added)
 			break;
 		case 1:
 			(void)nn_loss_multi(l.x, l.t, d, 4, 0.7);
+			break;
+		case 5:
+			(void)nn_loss_bag(l.x, 4, (const uint32_t[]){ 3, 0, 3 }, 3, d, 0.7);
 			break;
 		case 3:
 			(void)nn_loss_soft_class(l.x, l.t, d, 4, 4.0F, 0.7);
@@ -115,4 +120,14 @@ Test(nn_loss, a_student_that_says_what_the_teacher_says_loses_nothing)
 	cr_assert(epsilon_eq(
 	    dbl, nn_loss_soft_multi((float[]){ 0.0F, 0.0F }, teacher, NULL, 2, 4.0F, 1.0), 8 * kl,
 	    1e-6));
+}
+
+Test(nn_loss, a_bag_of_ids_is_the_class_loss_of_their_shares)
+{
+	const float x[] = { 0.3F, -1.0F, 2.0F };
+	const float t[] = { 0.25F, 0.0F, 0.75F };
+	const uint32_t ids[] = { 2, 0, 2, 2 };
+
+	cr_assert(epsilon_eq(dbl, nn_loss_bag(x, 3, ids, 4, NULL, 2.0),
+			     nn_loss_class(x, t, NULL, 3, 2.0), 1e-12));
 }

@@ -54,6 +54,26 @@ Test(image_kind, gradients_are_those_of_the_whole_encoder)
 	as_buf_free(&png);
 }
 
+Test(image_kind, hidden_cells_are_guessed_and_the_gradient_is_the_guess_s)
+{
+	static const char *const task[] = { small, colour,
+					    TASK "image_size = 104\n[train]\ndropout = 0\n" };
+	struct as_buf png = { 0 };
+	struct assay_item item;
+	struct kit k;
+	double fresh;
+
+	put_picture(&png, 40);
+	item = kit_item("scan", png.data, png.len);
+	for (size_t i = 0; i < 3; i++) { /* the last has cells that reach beyond the picture */
+		kit_open_to_guess(&k, &enc_image_kind, task[i], NULL);
+		cr_assert(kit_guess_gradients(&k, &item, 997, &fresh) < 1e-2);
+		cr_assert(epsilon_eq(dbl, fresh, 0.5, 0.5), "%g", fresh); /* means vary less */
+		kit_close(&k);
+	}
+	as_buf_free(&png);
+}
+
 Test(image_kind, rows_are_the_fewest_cells_of_tokens_that_fit)
 {
 	static const struct {

@@ -88,6 +88,29 @@ Test(table_kind, gradients_of_a_record_are_those_of_the_whole_encoder)
 	kit_close(&k);
 }
 
+Test(table_kind, hidden_cells_are_guessed_and_the_gradient_is_the_guess_s)
+{
+	struct as_buf text = { 0 };
+	struct assay_item item =
+	    record("age,shape,halo,other,size\n47,irregular mass,yes,round,-3.5\n");
+	struct kit k;
+	double fresh;
+
+	kit_open_to_guess(&k, &enc_table_kind, ini, statistics);
+	cr_assert(kit_guess_gradients(&k, &item, 23, &fresh) < 1e-2);
+	cr_assert(epsilon_eq(dbl, fresh, 1.0, 1e-6));
+	kit_close(&k);
+	as_buf_puts(&text, "row,2023,2024\n");
+	for (int i = 0; i < 40; i++) { /* rows of one and of two cells */
+		as_buf_printf(&text, "r%d,%d.5,%s\n", i, i % 5, i % 3 == 0 ? "high" : "low");
+	}
+	item = sheet(text.data);
+	kit_open_to_guess(&k, &enc_table_kind, ini, statistics);
+	cr_assert(kit_guess_gradients(&k, &item, 61, &fresh) < 1e-2);
+	kit_close(&k);
+	as_buf_free(&text);
+}
+
 Test(table_kind, gradients_of_a_sheet_hold_with_hidden_cells_and_pooled_rows)
 {
 	struct as_buf text = { 0 };

@@ -50,6 +50,27 @@ Test(text_kind, gradients_hold_where_words_are_pooled)
 	as_buf_free(&text);
 }
 
+Test(text_kind, hidden_words_are_guessed_and_the_gradient_is_the_guess_s)
+{
+	struct as_buf text = { 0 };
+	struct assay_item item = report("an irregular mass with a spiculated margin");
+	struct kit k;
+	double fresh;
+
+	kit_open_to_guess(&k, &enc_text_kind, ini, NULL);
+	cr_assert(kit_guess_gradients(&k, &item, 23, &fresh) < 1e-2);
+	cr_assert(epsilon_eq(dbl, fresh, 1.0, 1e-6));
+	kit_close(&k);
+	for (int i = 0; i < 90; i++) { /* rows of one and of two words */
+		as_buf_printf(&text, "word%d ", i * 7);
+	}
+	item = kit_item("report", text.data, text.len);
+	kit_open_to_guess(&k, &enc_text_kind, ini, NULL);
+	cr_assert(kit_guess_gradients(&k, &item, 61, &fresh) < 1e-2);
+	kit_close(&k);
+	as_buf_free(&text);
+}
+
 Test(text_kind, up_to_64_words_are_a_row_each_with_its_bytes)
 {
 	const struct assay_item item = report("Oval\nmass, \xC3\xA9t\xC3\xA9.");

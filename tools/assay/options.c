@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/assay/options.h"
+
+#include "tools/assay/cases.h"
+#include "tools/assay/progress.h"
+
+#include <assert.h>
+#include <string.h>
+
+struct cmd_job cmd_job_defaults(void)
+{
+	return (struct cmd_job){ .seed = 1, .threads = cmd_threads() };
+}
+
+/* Whether a blank-separated list has the name. */
+static bool lists(const char *names, const char *name)
+{
+	const size_t n = strlen(name);
+
+	for (const char *at = names; *at != '\0';) {
+		const size_t k = strcspn(at, " ");
+
+		if (k == n && strncmp(at, name, n) == 0) {
+			return true;
+		}
+		at += k + strspn(at + k, " ");
+	}
+	return false;
+}
+
+void cmd_job_options(struct cmd_job *j, const char *names, struct cmd_option *option, size_t *n)
+{
+	const struct cmd_option all[] = {
+		{ "data", "FILE", "the case table; - is standard input", CMD_TEXT, &j->data, 0, 0 },
+		{ "out", "FILE", "where the result goes", CMD_TEXT, &j->out, 0, 0 },
+		{ "split", "NAME", "only the rows of this split; default: all", CMD_TEXT, &j->split,
+		  0, 0 },
+		{ "without", "PART", "leave a part out; may come again", CMD_LIST, &j->without, 0,
+		  0 },
+		{ "seed", "N", "of splits, first weights, order and dropout (1)", CMD_WHOLE,
+		  &j->seed, 0, UINT64_MAX },
+		{ "threads", "N", "what is trained depends on it; default: the processors",
+		  CMD_WHOLE, &j->threads, 1, TR_THREADS_MAX },
+		{ "epochs", "N", "passes over the cases at most, instead of the task's", CMD_WHOLE,
+		  &j->epochs, 1, 10000 },
+		{ "resume", NULL, "go on from OUT.checkpoint, which a killed one left", CMD_FLAG,
+		  &j->resume, 0, 0 },
+		{ "predictions", "FILE", "write the scored cases' predictions as CSV", CMD_TEXT,
+		  &j->predictions, 0, 0 },
+		{ "skip-bad", NULL, "leave out cases that cannot be read", CMD_FLAG, &j->skip_bad,
+		  0, 0 },
+		{ "plugin", "FILE.so", "encoder of parts that are not trained here", CMD_TEXT,
+		  &j->origin.plugin, 0, 0 },
+		{ "features", "DIR", "features of such parts: DIR/CASE.PART.safetensors", CMD_TEXT,
+		  &j->origin.features, 0, 0 },
+		{ "json", NULL, "one JSON object instead of text", CMD_FLAG, &j->json, 0, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		if (lists(names, all[i].name)) {
+			assert(*n < CMD_JOB_OPTIONS);
+			option[(*n)++] = all[i];
+		}
+	}
+}
+
+int cmd_job_check(const struct cmd_job *j, struct as_err *e)
+{
+	if (j->data == NULL) {
+		return as_fail(e, AS_EUSAGE, "--data: no table given");
+	}
+	if (j->out == NULL) {
+		return as_fail(e, AS_EUSAGE, "--out: no file given");
+	}
+	if (j->resume && strcmp(j->data, "-") == 0) {
+		return as_fail(e, AS_EUSAGE, "--resume: standard input cannot be read again");
+	}
+	return cmd_check_out(j->out, e);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * options.h - the options that several of the commands that load cases have, in one table. */
+#ifndef CMD_OPTIONS_H
+#define CMD_OPTIONS_H
+
+#include "tools/assay/cmd.h"
+#include "train/frozen.h"
+
+struct cmd_job {
+	const char *data, *out, *split, *predictions;
+	struct tr_origin origin;
+	struct cmd_list without;
+	uint64_t seed, threads, epochs;
+	bool skip_bad, json, resume;
+};
+
+enum { CMD_JOB_OPTIONS = 24 }; /* room for a command's options, these and its own */
+
+/* What holds where no option is given. */
+struct cmd_job cmd_job_defaults(void);
+/* Appends the options of these names, separated by blanks, to option [*n] in the order of the
+ * table. */
+void cmd_job_options(struct cmd_job *j, const char *names, struct cmd_option *option, size_t *n);
+
+/* AS_EUSAGE: --data or --out is not given, or there is no place for --out. */
+int cmd_job_check(const struct cmd_job *j, struct as_err *e) AS_CHECKED;
+
+#endif
