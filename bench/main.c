@@ -57,21 +57,19 @@ void bench_run(const struct bench_line *l, void (*call)(void *ctx), void *ctx, d
 
 int main(int argc, char **argv)
 {
-	if (argc != 2 && argc != 3) {
-		(void)fprintf(stderr, "usage: bench THREADS [kernels|network|attention]\n");
-		return EXIT_FAILURE;
-	}
+	const char *what = argc == 3 ? argv[2] : "";
+
 	tn_init();
-	if (argc == 2 || strcmp(argv[2], "attention") == 0) {
-		if (bench_attention() != 0) {
-			return EXIT_FAILURE;
-		}
+	if (strcmp(what, "attention") == 0) {
+		return bench_attention();
 	}
-	if (argc == 2 || strcmp(argv[2], "kernels") == 0) {
+	if (strcmp(what, "kernels") == 0) {
 		bench_kernels();
-	}
-	if (argc == 2 || strcmp(argv[2], "network") == 0) {
+	} else if (strcmp(what, "network") == 0) {
 		bench_network(strtoul(argv[1], NULL, 10));
+	} else {
+		(void)fprintf(stderr, "usage: bench THREADS attention|kernels|network\n");
+		return EXIT_FAILURE;
 	}
 	return EXIT_SUCCESS;
 }

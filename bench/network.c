@@ -264,18 +264,40 @@ static void ceiling(enum bench_library library, const char *name)
 	}
 }
 
-static void time_network(struct kase *kase, size_t threads, bool int8)
+/* One after the other by the seconds of the core, against the peer and against the ceiling. */
+static void time_core(const struct network *net, struct kase *kase, bool int8)
+{
+	const char *type = int8 ? "int8" : "fp32";
+	struct bench_line l = { .section = "core", .unit = "cases/s", .per = 8, .one_core = true };
+	char name[64];
+	char peer[64];
+	struct crew *c = as_calloc(1, sizeof *c);
+
+	crew_start(c, net, kase, 1);
+	c->cases = 8;
+	l.name = name;
+	l.peer = peer;
+	(void)snprintf(name, sizeof name, "assay %s, one core", type);
+	(void)snprintf(peer, sizeof peer, "onnxruntime %s, one core", type);
+	bench_run(&l, run_batch, c, 150);
+	l.peer = int8 ? "oneDNN int8 linear products alone, one core"
+		      : "OpenBLAS fp32 linear products alone, one core";
+	(void)snprintf(name, sizeof name, "assay %s, one core, against the ceiling", type);
+	bench_run(&l, run_batch, c, 150);
+	crew_stop(c);
+	free(c);
+}
+
+static void time_batches(const struct network *net, struct kase *kase, size_t threads, bool int8)
 {
 	static const size_t batches[] = { 1, 8, CASES };
 	const char *type = int8 ? "int8" : "fp32";
 	struct bench_line l = { .section = "network", .unit = "cases/s" };
 	char name[64];
 	char peer[64];
-	struct network net;
 	struct crew *c = as_calloc(1, sizeof *c);
 
-	network_open(&net, int8);
-	crew_start(c, &net, kase, threads);
+	crew_start(c, net, kase, threads);
 	l.name = name;
 	l.peer = peer;
 	for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) {
@@ -286,20 +308,6 @@ static void time_network(struct kase *kase, size_t threads, bool int8)
 		bench_run(&l, run_batch, c, 150);
 	}
 	crew_stop(c);
-	crew_start(c, &net, kase, 1);
-	c->cases = 8;
-	l.per = 8;
-	l.section = "core";
-	l.one_core = true;
-	(void)snprintf(name, sizeof name, "assay %s, one core", type);
-	(void)snprintf(peer, sizeof peer, "onnxruntime %s, one core", type);
-	bench_run(&l, run_batch, c, 150);
-	l.peer = int8 ? "oneDNN int8 linear products alone, one core"
-		      : "OpenBLAS fp32 linear products alone, one core";
-	(void)snprintf(name, sizeof name, "assay %s, one core, against the ceiling", type);
-	bench_run(&l, run_batch, c, 150);
-	crew_stop(c);
-	network_close(&net);
 	free(c);
 }
 
@@ -312,9 +320,20 @@ void bench_network(size_t threads)
 		exit(EXIT_FAILURE);
 	}
 	draw_cases(kase, CASES);
-	ceiling(BENCH_ONEDNN_S8, "oneDNN int8 linear products alone, one core");
-	ceiling(BENCH_OPENBLAS, "OpenBLAS fp32 linear products alone, one core");
-	time_network(kase, threads, false);
-	time_network(kase, threads, true);
+	if (threads == 1) {
+		ceiling(BENCH_ONEDNN_S8, "oneDNN int8 linear products alone, one core");
+		ceiling(BENCH_OPENBLAS, "OpenBLAS fp32 linear products alone, one core");
+	}
+	for (int int8 = 0; int8 < 2; int8++) {
+		struct network net;
+
+		network_open(&net, int8 == 1);
+		if (threads == 1) {
+			time_core(&net, kase, int8 == 1);
+		} else {
+			time_batches(&net, kase, threads, int8 == 1);
+		}
+		network_close(&net);
+	}
 	free(kase);
 }

@@ -19,7 +19,10 @@ else
         node "$here/bench/peers/onnx.js" "$peers" "$t" | tee -a "$lines"
     done
 fi
-"$out/bin/bench" "$threads" | tee -a "$lines"
+for what in '1 kernels' '1 network' "$threads network" '1 attention'; do
+    # shellcheck disable=SC2086
+    "$out/bin/bench" $what | tee -a "$lines"
+done
 [ -z "$data" ] || "$here/bench/daemon.sh" "$out" "$data" | tee -a "$lines"
 
 jq -R -s '[split("\n")[] | select(. != "") | split("\t")] as $all
