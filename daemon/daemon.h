@@ -19,8 +19,8 @@
 enum {
 	DM_ATTEMPTS = 3,          /* of one page, charged to it; then its case is rejected */
 	DM_CREDIT_MAX = 64,       /* jobs a worker may hold */
-	DM_JOBS_BYTES = 64 << 20, /* and their bytes; one job may have more. Also what jobs that
-				   * wait for a worker keep in memory */
+	DM_JOBS_BYTES = 64 << 20, /* and their bytes; one job may have more */
+	DM_HELD_BYTES = 16 << 20, /* of jobs that wait for a worker, in memory; all are on disk */
 	DM_INSIDE_MAX = 1024,     /* operations in the journal from which on clients are not read */
 	DM_CLEARED_MAX = 64,      /* jobs of a lane that wait with their attempt written down */
 	DM_TICK_MS = 1000,

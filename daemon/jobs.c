@@ -239,7 +239,7 @@ void dm_job_loaded(struct dm_daemon *d, struct dm_op *op)
 
 void dm_jobs_lighten(struct dm_daemon *d, struct dm_case *c)
 {
-	for (struct dm_job *j = c->jobs; j != NULL && d->held_bytes > DM_JOBS_BYTES;
+	for (struct dm_job *j = c->jobs; j != NULL && d->held_bytes > DM_HELD_BYTES;
 	     j = j->sibling) {
 		if (j->worker == NULL && j->bytes != NULL) {
 			bus_bytes_free(j->bytes);
@@ -316,7 +316,7 @@ static struct dm_job *choose(struct dm_daemon *d, const struct dm_worker *w, str
 	size_t asked = 0;
 	uint64_t bytes = 0;
 
-	for (struct dm_job *j = list; j != NULL && asked < DM_CLEARED_MAX && bytes < DM_JOBS_BYTES;
+	for (struct dm_job *j = list; j != NULL && asked < DM_CLEARED_MAX && bytes < DM_HELD_BYTES;
 	     j = j->after) {
 		if (!dm_worker_has(w, j->owner->model)) {
 			continue;
