@@ -13,15 +13,12 @@ int tr_grade(const struct tr_reader *r, struct tr_report *report, size_t first, 
 	struct tr_inputs in = { 0 };
 	struct tr_scores s = { 0 };
 	uint32_t mask[FU_PATTERNS];
-	size_t masks = 0; /* up to the last pattern that a line shows */
+	const size_t masks = tr_patterns(d->task->parts, mask);
+	float *y = as_malloc((d->n * report->c + 1) * sizeof *y);
 	int rc;
 
 	for (size_t i = 0; i < d->n; i++) {
 		cases[i] = i;
-	}
-	(void)tr_patterns(d->task->parts, mask);
-	for (size_t i = first; i < first + lines; i++) {
-		masks = report->line[i].pattern >= masks ? report->line[i].pattern + 1 : masks;
 	}
 	TRY(tr_inputs_init(&in, d, &r->net.enc, e));
 	TRY(tr_score(&s, &r->net, &in, &(struct tr_question){ cases, d->n, mask, masks }, pool, e));
@@ -29,7 +26,12 @@ int tr_grade(const struct tr_reader *r, struct tr_report *report, size_t first, 
 		tr_answers(c, d->task, &s, report->line[i].pattern, p);
 		tr_report_put(report, i, 0, cases, d->n, p, c->threshold);
 	}
+	if (report->trust.pattern != NULL) {
+		tr_truth(d, cases, d->n, y);
+		tr_trust_add(&report->trust, c, &s, y);
+	}
 out:
+	free(y);
 	tr_scores_free(&s);
 	tr_inputs_free(&in);
 	free(p);

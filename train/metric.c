@@ -101,6 +101,29 @@ double tr_average_precision(const float *s, const float *y, size_t n, size_t str
 }
 
 /* Cohen, "Weighted kappa" (1968): 1 - sum w o / sum w e, w = (i - j)^2. */
+size_t tr_points(const float *s, const float *y, size_t n, size_t stride, struct tr_point *out)
+{
+	size_t positives;
+	struct scored *v = sort_scores(s, y, n, stride, &positives);
+	size_t named = 0;
+	size_t right = 0;
+	size_t points = 1;
+
+	out[0] = (struct tr_point){ 0, 0, 1 };
+	while (named < n && positives > 0 && positives < n) {
+		size_t more;
+
+		named = tied(v, n, named, &more);
+		right += more;
+		out[points++] =
+		    (struct tr_point){ (double)(named - right) / (double)(n - positives),
+				       (double)right / (double)positives,
+				       (double)right / (double)named };
+	}
+	free(v);
+	return points;
+}
+
 double tr_kappa(const size_t *a, const size_t *b, size_t n, size_t c)
 {
 	double *na = as_calloc(2 * c, sizeof *na);

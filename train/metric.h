@@ -45,6 +45,14 @@ void tr_metrics_of(const struct io_task *task, const struct tr_predictions *x,
 double tr_auc(const float *s, const float *y, size_t n, size_t stride);
 /* Sum over thresholds of precision * (rise of recall); tied scores are one threshold. */
 double tr_average_precision(const float *s, const float *y, size_t n, size_t stride);
+/* Naming positive all from a score up: the shares of negatives and positives named, and the share
+ * of those named that are positive. */
+struct tr_point {
+	double false_share, true_share, precision;
+};
+/* One point for every distinct score, from the highest down, behind (0, 0, 1): out [n + 1]; returns
+ * how many. 1 where a side is empty. */
+size_t tr_points(const float *s, const float *y, size_t n, size_t stride, struct tr_point *out);
 /* Cohen's kappa with quadratic weights between classes a[i], b[i] < c. */
 double tr_kappa(const size_t *a, const size_t *b, size_t n, size_t c);
 

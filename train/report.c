@@ -73,6 +73,7 @@ void tr_report_init(struct tr_report *r, const struct tr_data *d, size_t runs, u
 	const int n = __builtin_popcount(all);
 
 	begin(r, d, runs);
+	tr_trust_init(&r->trust, d->task, d->n);
 	add_view(r, all);
 	(void)snprintf(r->line[0].name, TR_LINE_NAME, "all");
 	for (uint32_t m = 1; n > 1 && m <= all; m <<= 1) {
@@ -101,6 +102,7 @@ void tr_report_shuffles(struct tr_report *r, size_t permutations)
 	r->shuffles = permutations;
 	for (size_t m = 0; m < r->d->task->parts; m++) {
 		r->shuffled[m] = as_malloc(r->runs * sizeof *r->shuffled[m]);
+		r->toward[m] = as_calloc(r->runs, sizeof *r->toward[m]);
 		unknown(r->shuffled[m], r->runs);
 	}
 }
@@ -128,6 +130,7 @@ void tr_report_free(struct tr_report *r)
 {
 	for (size_t m = 0; m < IO_PARTS_MAX; m++) {
 		free(r->shuffled[m]);
+		free(r->toward[m]);
 	}
 	for (size_t i = 0; i < r->lines; i++) {
 		free(r->line[i].m);
@@ -135,6 +138,7 @@ void tr_report_free(struct tr_report *r)
 		free(r->line[i].label);
 	}
 	free(r->fold);
+	tr_trust_free(&r->trust);
 	*r = (struct tr_report){ 0 };
 }
 
@@ -210,6 +214,18 @@ static void write_line(const struct tr_report *r, size_t i, const char *key, str
 	io_jw_end_obj(w);
 }
 
+/* Means over the runs. */
+static struct tr_toward toward_of(const struct tr_report *r, size_t part)
+{
+	struct tr_toward sum = { 0 };
+
+	for (size_t f = 0; f < r->runs; f++) {
+		sum.own += r->toward[part][f].own / (double)r->runs;
+		sum.exchanged += r->toward[part][f].exchanged / (double)r->runs;
+	}
+	return sum;
+}
+
 static void write_shuffled(const struct tr_report *r, struct io_jw *w)
 {
 	io_jw_obj(w, "shuffled");
@@ -222,6 +238,8 @@ static void write_shuffled(const struct tr_report *r, struct io_jw *w)
 		write_runs(r, r->shuffled[m], w);
 		write_number(w, "drop", drop);
 		write_number(w, "se", se);
+		write_number(w, "contribution", toward_of(r, m).own);
+		write_number(w, "contribution_shuffled", toward_of(r, m).exchanged);
 		io_jw_end_obj(w);
 	}
 	io_jw_end_obj(w);
@@ -246,6 +264,7 @@ void tr_report_write(const struct tr_report *r, struct io_jw *w)
 		io_jw_u64(w, "shuffles", r->shuffles);
 		write_shuffled(r, w);
 	}
+	tr_trust_write(&r->trust, w);
 }
 
 /* Whether any line has the metric. */
@@ -336,6 +355,12 @@ static void text_shuffled(const struct tr_report *r, struct as_buf *out)
 		text_line(r, name, r->shuffled[m], out);
 		text_difference(-drop, se, out);
 	}
+	for (size_t m = 0; r->d->task->kind != IO_VALUE && m < r->d->task->parts; m++) {
+		const struct tr_toward t = toward_of(r, m);
+
+		as_buf_printf(out, "%-22s %+.3f towards the true label, shuffled %+.3f\n",
+			      r->d->task->part[m].name, t.own, t.exchanged);
+	}
 }
 
 void tr_report_text(const struct tr_report *r, struct as_buf *out)
@@ -367,6 +392,7 @@ void tr_report_text(const struct tr_report *r, struct as_buf *out)
 	if (r->shuffles > 0) {
 		text_shuffled(r, out);
 	}
+	tr_trust_text(&r->trust, out);
 }
 
 static void put_cell(struct as_buf *out, const char *s)

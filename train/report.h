@@ -9,10 +9,17 @@
 #include "train/baseline.h"
 #include "train/calibrate.h"
 #include "train/metric.h"
+#include "train/trust.h"
 
 enum {
 	TR_VIEWS_MAX = 1 + IO_PARTS_MAX + IO_PARTS_MAX * (IO_PARTS_MAX - 1) / 2,
 	TR_LINE_NAME = 2 * IO_NAME_SIZE,
+};
+
+/* Mean Shapley value of a part (fusion/contribution.h) for the true labels of cases that have it:
+ * as it is, and exchanged. */
+struct tr_toward {
+	double own, exchanged;
 };
 
 /* One way of answering, scored in every fold. */
@@ -39,6 +46,10 @@ struct tr_report {
 	/* [runs] all parts, one of them exchanged between cases; NULL: not asked for */
 	struct tr_metrics *shuffled[IO_PARTS_MAX];
 	size_t shuffles; /* permutations of each part */
+	/* [runs] mean contribution of the part towards the true labels, before and after its
+	 * exchange; NAN for a value */
+	struct tr_toward *toward[IO_PARTS_MAX];
+	struct tr_trust trust; /* of all parts; empty for two models */
 };
 
 /* parts: bits of those that are shown. baselines: with lines for those that fit. */
@@ -63,7 +74,8 @@ void tr_report_drop(const struct tr_report *r, size_t part, double *drop, double
 /* Members task, cases, metrics, parts, baselines, into an open object. Scores of several runs are
  * their mean, with members "sd" and "folds"; lines that were compared have "difference" (to all
  * parts, of the metric that "compared" names) and "difference_se". "shuffled": each part
- * exchanged, with "drop" and "se". */
+ * exchanged, with "drop" and "se", and its mean contribution towards the true label before
+ * ("contribution") and after ("contribution_shuffled"). What tr_trust_write writes. */
 void tr_report_write(const struct tr_report *r, struct io_jw *w);
 /* The same as a table for people. */
 void tr_report_text(const struct tr_report *r, struct as_buf *out);

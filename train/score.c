@@ -36,6 +36,7 @@ static void score_case(void *ctx, size_t i, size_t thread)
 		for (size_t m = 0; k == 0 && m < s->parts; m++) {
 			if (pass.fuse.present[m]) {
 				memcpy(s->late + (m * s->n + i) * s->c, pass.fuse.late[m], bytes);
+				s->weight[i * s->parts + m] = pass.fuse.weight[m];
 			}
 		}
 		as_arena_reset(step.mem, mark);
@@ -65,6 +66,7 @@ int tr_score(struct tr_scores *s, const struct tr_net *net, const struct tr_inpu
 	};
 	s->logits = as_calloc(s->masks * s->n * s->c + 1, sizeof *s->logits);
 	s->late = as_calloc(s->parts * s->n * s->c + 1, sizeof *s->late);
+	s->weight = as_calloc(s->n * s->parts + 1, sizeof *s->weight);
 	s->there = as_calloc(s->n + 1, sizeof *s->there);
 	TRY(open_arenas(j.mem, threads, e));
 	tr_pool_run(pool, s->n, score_case, &j);
@@ -80,6 +82,7 @@ void tr_scores_free(struct tr_scores *s)
 {
 	free(s->logits);
 	free(s->late);
+	free(s->weight);
 	free(s->there);
 	*s = (struct tr_scores){ 0 };
 }

@@ -14,6 +14,7 @@ struct tr_scores {
 	size_t n, c, masks, parts;
 	float *logits;   /* [masks, n, c] */
 	float *late;     /* [parts, n, c] each part's own under the first mask; 0 where absent */
+	float *weight;   /* [n, parts] of the parts under the first mask; 0 where absent */
 	uint32_t *there; /* [n] bits of the parts that the case has */
 };
 

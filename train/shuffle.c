@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/shuffle.h"
 
+#include "fusion/contribution.h"
+
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +15,46 @@ struct job {
 	const size_t *donor;  /* [permutations, n] whose part each case gets */
 	size_t part;          /* that is exchanged */
 	struct tr_scores *s;  /* [permutations] */
+	double *toward;       /* [permutations, n] of the part, towards the case's true labels */
+	double *own;          /* [n, parts] the same of every part while nothing is exchanged */
 };
+
+/* How far each part of a pass moves it towards the case's true labels: the mean over them. */
+static void contribute(const struct tr_net *net, const struct nn_step *s,
+		       const struct tr_pass *pass, double phi[IO_PARTS_MAX])
+{
+	const struct io_task *t = net->task;
+	const size_t subsets = (size_t)1 << t->parts;
+	const size_t c = net->fuse.c;
+	float *logits = as_alloc(s->mem, subsets * c, sizeof *logits);
+	double *v = as_alloc(s->mem, subsets, sizeof *v);
+	size_t present = 0;
+	size_t labels = 0;
+
+	memset(phi, 0, IO_PARTS_MAX * sizeof *phi);
+	for (size_t m = 0; m < t->parts; m++) {
+		present |= (size_t)pass->fuse.present[m] << m;
+	}
+	fu_subsets(&net->fuse, s, &pass->fuse, logits);
+	for (size_t k = 0; k < t->labels; k++) {
+		double one[IO_PARTS_MAX] = { 0 };
+
+		if (pass->c->label[k] < 0.5F) {
+			continue;
+		}
+		labels++;
+		for (size_t b = 0; b < subsets; b++) {
+			v[b] = (b & present) == b ? fu_evidence(t, logits + b * c, k) : 0;
+		}
+		fu_shapley(v, t->parts, present, one);
+		for (size_t m = 0; m < t->parts; m++) {
+			phi[m] += one[m];
+		}
+	}
+	for (size_t m = 0; labels > 0 && m < t->parts; m++) {
+		phi[m] /= (double)labels;
+	}
+}
 
 static void encode_case(void *ctx, size_t i, size_t thread)
 {
@@ -24,6 +66,13 @@ static void encode_case(void *ctx, size_t i, size_t thread)
 
 	as_arena_reset(step.mem, 0);
 	tr_net_encode(net, &step, &j->t->in, c, UINT32_MAX, &pass);
+	if (net->task->kind != IO_VALUE) {
+		double phi[IO_PARTS_MAX];
+
+		tr_net_fuse(net, &step, UINT32_MAX, &pass);
+		contribute(net, &step, &pass, phi);
+		memcpy(j->own + i * net->task->parts, phi, net->task->parts * sizeof *phi);
+	}
 	for (size_t m = 0; m < net->task->parts; m++) {
 		const size_t n = pass.rows[m].rows * net->fuse.dim[m];
 		float *v;
@@ -54,6 +103,12 @@ static void fuse_case(void *ctx, size_t i, size_t thread)
 	tr_net_fuse(net, &step, UINT32_MAX, &pass);
 	memcpy(s->logits + at * s->c, pass.fuse.logits, s->c * sizeof *s->logits);
 	s->there[at] = pass.c->parts;
+	if (net->task->kind != IO_VALUE) {
+		double phi[IO_PARTS_MAX];
+
+		contribute(net, &step, &pass, phi);
+		j->toward[i] = phi[j->part];
+	}
 }
 
 /* Every case its own donor, but for those that have the part: theirs are shuffled. */
@@ -106,7 +161,33 @@ static void measure(const struct job *j, struct tr_metrics *out)
 	free(p);
 }
 
-static void shuffle_parts(struct job *j, struct tr_metrics m[IO_PARTS_MAX])
+/* Means over the cases that have the part. */
+static void measure_toward(const struct job *j, struct tr_toward *out)
+{
+	const size_t parts = j->t->net.task->parts;
+	const size_t n = j->how->n;
+	size_t have = 0;
+
+	*out = (struct tr_toward){ 0 };
+	for (size_t i = 0; i < n; i++) {
+		if (j->rows[i * parts + j->part].rows == 0) {
+			continue;
+		}
+		have++;
+		out->own += j->own[i * parts + j->part];
+		for (size_t b = 0; b < j->how->permutations; b++) {
+			out->exchanged += j->toward[b * n + i] / (double)j->how->permutations;
+		}
+	}
+	out->own /= (double)have;
+	out->exchanged /= (double)have;
+	if (j->t->net.task->kind == IO_VALUE) {
+		*out = (struct tr_toward){ (double)NAN, (double)NAN };
+	}
+}
+
+static void shuffle_parts(struct job *j, struct tr_metrics m[IO_PARTS_MAX],
+			  struct tr_toward toward[IO_PARTS_MAX])
 {
 	const size_t n = j->how->n;
 	const size_t permutations = j->how->permutations;
@@ -120,6 +201,7 @@ static void shuffle_parts(struct job *j, struct tr_metrics m[IO_PARTS_MAX])
 		draw_donors(j, &rng, donor);
 		tr_pool_run(j->how->pool, permutations * n, fuse_case, j);
 		measure(j, &m[j->part]);
+		measure_toward(j, &toward[j->part]);
 	}
 	free(donor);
 }
@@ -149,13 +231,16 @@ static void job_free(struct job *j, size_t threads)
 	for (size_t k = 0; k < threads; k++) {
 		as_arena_free(&j->mem[k]);
 	}
+	free(j->toward);
+	free(j->own);
 	free(j->rows);
 	free(j->s);
 	free(j->mem);
 }
 
 int tr_shuffle(const struct tr_trained *t, const struct tr_shuffle *how,
-	       struct tr_metrics m[IO_PARTS_MAX], struct as_err *e)
+	       struct tr_metrics m[IO_PARTS_MAX], struct tr_toward toward[IO_PARTS_MAX],
+	       struct as_err *e)
 {
 	const size_t threads = tr_pool_threads(how->pool);
 	struct job j = { .t = t, .how = how };
@@ -164,12 +249,14 @@ int tr_shuffle(const struct tr_trained *t, const struct tr_shuffle *how,
 	j.mem = as_calloc(threads, sizeof *j.mem);
 	j.rows = as_calloc(how->n * t->net.task->parts + 1, sizeof *j.rows);
 	j.s = as_calloc(how->permutations, sizeof *j.s);
+	j.toward = as_calloc(how->n * how->permutations + 1, sizeof *j.toward);
+	j.own = as_calloc(how->n * t->net.task->parts + 1, sizeof *j.own);
 	scores_init(&j);
 	for (size_t k = 0; k < threads; k++) {
 		TRY(as_arena_init(&j.mem[k], "shuffle", TR_ARENA_BYTES, e));
 	}
 	tr_pool_run(how->pool, how->n, encode_case, &j);
-	shuffle_parts(&j, m);
+	shuffle_parts(&j, m, toward);
 out:
 	job_free(&j, threads);
 	return rc;

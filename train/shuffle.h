@@ -4,7 +4,7 @@
 #ifndef TR_SHUFFLE_H
 #define TR_SHUFFLE_H
 
-#include "train/metric.h"
+#include "train/report.h"
 #include "train/trained.h"
 
 enum { TR_SHUFFLES_MAX = 1000 };
@@ -18,8 +18,10 @@ struct tr_shuffle {
 };
 
 /* For each part of the task, exchanged at random between the cases that have it while everything
- * else stays: the mean of the metrics over the permutations, into m[part]. */
+ * else stays: the mean of the metrics over the permutations, into m[part], and the part's mean
+ * contribution towards the true labels of the cases that have it, into toward[part]. */
 int tr_shuffle(const struct tr_trained *t, const struct tr_shuffle *how,
-	       struct tr_metrics m[IO_PARTS_MAX], struct as_err *e) AS_CHECKED;
+	       struct tr_metrics m[IO_PARTS_MAX], struct tr_toward toward[IO_PARTS_MAX],
+	       struct as_err *e) AS_CHECKED;
 
 #endif

@@ -146,6 +146,21 @@ static void pool(struct tr_study *s, const size_t *cases, const struct tr_scores
 	}
 }
 
+/* Cases that only tested say how far the calibration can be believed. */
+static void trust(struct tr_study *s, const struct tr_trained *t, const size_t *cases,
+		  const struct tr_scores *scores)
+{
+	float *y;
+
+	if (s->o->folds == 0) {
+		return;
+	}
+	y = as_malloc((scores->n * scores->c + 1) * sizeof *y);
+	tr_truth(s->d, cases, scores->n, y);
+	tr_trust_add(&s->report.trust, &t->calibration, scores, y);
+	free(y);
+}
+
 /* Line i of the report in run k, from scores under all patterns. */
 static int score_line(struct tr_study *s, const struct tr_trained *t, size_t i, size_t k,
 		      const struct tr_scores *scores, struct as_err *e)
@@ -165,6 +180,7 @@ static int shuffle_run(struct tr_study *s, const struct tr_trained *t, size_t k,
 {
 	const struct tr_split *p = &s->run[k].split;
 	struct tr_metrics m[IO_PARTS_MAX];
+	struct tr_toward toward[IO_PARTS_MAX];
 	int rc;
 
 	TRY(tr_shuffle(t,
@@ -174,8 +190,9 @@ static int shuffle_run(struct tr_study *s, const struct tr_trained *t, size_t k,
 					     .seed = s->o->seed,
 					     .stream = k,
 					     .pool = s->o->pool },
-		       m, e));
+		       m, toward, e));
 	for (size_t i = 0; i < s->d->task->parts; i++) {
+		s->report.toward[i][k] = toward[i];
 		s->report.shuffled[i][k] = m[i];
 	}
 out:
@@ -191,6 +208,7 @@ static int score_run(struct tr_study *s, struct tr_trained *t, size_t k, struct 
 
 	TRY(tr_trained_score(t, cases, n, s->o->pool, &scores, e));
 	pool(s, cases, &scores);
+	trust(s, t, cases, &scores);
 	for (size_t i = 0; i < s->report.lines; i++) {
 		TRY(score_line(s, t, i, k, &scores, e));
 	}

@@ -44,9 +44,10 @@ Test(e2e_cli, wrong_arguments_are_named)
 
 Test(e2e_cli, help_and_version_are_data)
 {
-	static const char *const command[] = { "pretrain", "train", "compress", "quantize",
-					       "eval",     "judge", "task",     "inspect",
-					       "submit",   "watch", "get",      "status" };
+	static const char *const command[] = { "pretrain", "train",  "compress", "quantize",
+					       "eval",     "judge",  "task",     "inspect",
+					       "card",     "submit", "watch",    "get",
+					       "status" };
 	struct proc p;
 
 	cr_assert(eq(int, proc_run(&p, "assay", "--version"), 0));

@@ -176,3 +176,20 @@ Test(train_metric, folds_without_a_score_are_left_out_of_the_mean)
 	near(sd.v[TR_AUC], sqrt(0.02));
 	cr_assert(isnan(mean.v[TR_AP]) && isnan(sd.v[TR_AP]));
 }
+
+Test(train_metric, points_are_those_of_the_distinct_scores)
+{
+	const float s[] = { 0.9F, 0.5F, 0.5F, 0.1F };
+	const float y[] = { 1, 0, 1, 0 };
+	struct tr_point p[5];
+
+	cr_assert(eq(sz, tr_points(s, y, 4, 1, p), 4));
+	cr_assert(eq(dbl, p[0].precision, 1));
+	cr_assert(eq(dbl, p[1].false_share, 0));
+	cr_assert(eq(dbl, p[1].true_share, 0.5));
+	cr_assert(eq(dbl, p[2].false_share, 0.5));
+	cr_assert(eq(dbl, p[2].true_share, 1));
+	cr_assert(epsilon_eq(dbl, p[2].precision, 2.0 / 3, 1e-12));
+	cr_assert(eq(dbl, p[3].false_share, 1));
+	cr_assert(eq(sz, tr_points(s, y, 1, 1, p), 1));
+}

@@ -68,6 +68,14 @@ Test(train_shuffle, the_part_with_the_signal_drops_and_noise_does_not, .init = t
 	cr_assert(lt(dbl, se, 0.1), "%g", se);
 	tr_report_drop(&s.report, 1, &drop, &se);
 	cr_assert(epsilon_eq(dbl, drop, 0.0, 0.02), "%g", drop);
+	/* What spoke for the true label speaks for no label when it is another case's. */
+	for (size_t k = 0; k < 3; k++) {
+		const struct tr_toward *t = &s.report.toward[0][k];
+
+		cr_assert(lt(dbl, 1.0, t->own), "%g", t->own);
+		cr_assert(lt(dbl, fabs(t->exchanged), 0.3 * t->own), "%g", t->exchanged);
+		cr_assert(lt(dbl, fabs(s.report.toward[1][k].own), 0.3 * t->own));
+	}
 	tr_study_free(&s);
 	fix_close(&f);
 }
@@ -98,6 +106,11 @@ Test(train_shuffle, text_and_json_tell_the_drop_and_the_differences, .init = tn_
 	cr_assert(ne(ptr, strstr(json.data, "\"shuffled\":{\"signal\":{\"auc\":"), NULL), "%s",
 		  json.data);
 	cr_assert(ne(ptr, strstr(json.data, "\"drop\":"), NULL), "%s", json.data);
+	cr_assert(ne(ptr, strstr(json.data, "\"contribution_shuffled\":"), NULL), "%s", json.data);
+	cr_assert(ne(ptr, strstr(json.data, "\"ece\":"), NULL), "%s", json.data);
+	cr_assert(ne(ptr, strstr(text.data, " towards the true label, shuffled "), NULL), "%s",
+		  text.data);
+	cr_assert(ne(ptr, strstr(text.data, "calibration error "), NULL), "%s", text.data);
 	as_buf_free(&text);
 	as_buf_free(&json);
 	tr_study_free(&s);
@@ -108,6 +121,7 @@ static void shuffle(const struct fix *f, const struct tr_trained *t, uint64_t se
 		    struct tr_metrics m[IO_PARTS_MAX])
 {
 	struct tr_shuffle how = { .permutations = 3, .seed = seed, .pool = f->pool };
+	struct tr_toward toward[IO_PARTS_MAX];
 	size_t cases[30];
 	struct as_err e = { 0 };
 
@@ -116,7 +130,7 @@ static void shuffle(const struct fix *f, const struct tr_trained *t, uint64_t se
 	}
 	how.cases = cases;
 	how.n = 30;
-	ok(tr_shuffle(t, &how, m, &e));
+	ok(tr_shuffle(t, &how, m, toward, &e));
 }
 
 Test(train_shuffle, a_seed_draws_the_same_permutations_again, .init = tn_init)
@@ -148,6 +162,7 @@ Test(train_shuffle, a_part_of_one_case_alone_stays_where_it_is, .init = tn_init)
 	struct tr_study s;
 	struct as_err e = { 0 };
 	struct tr_metrics m[IO_PARTS_MAX];
+	struct tr_toward toward[IO_PARTS_MAX];
 	struct tr_scores scores = { 0 };
 	float p[2 * 3];
 	float y[2 * 3];
@@ -165,7 +180,8 @@ Test(train_shuffle, a_part_of_one_case_alone_stays_where_it_is, .init = tn_init)
 	ok(tr_shuffle(&s.kept,
 		      &(struct tr_shuffle){
 			  .cases = cases, .n = 3, .permutations = 4, .seed = 1, .pool = f.pool },
-		      m, &e));
+		      m, toward, &e));
+	cr_assert(epsilon_eq(dbl, toward[1].own, toward[1].exchanged, 1e-6));
 	cr_assert(epsilon_eq(dbl, m[1].v[TR_LOSS], want.v[TR_LOSS], 1e-6));
 	tr_scores_free(&scores);
 	tr_study_free(&s);

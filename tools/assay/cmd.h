@@ -73,6 +73,7 @@ int cmd_eval(int argc, char **argv);
 int cmd_judge(int argc, char **argv);
 int cmd_quantize(int argc, char **argv);
 int cmd_task(int argc, char **argv);
+int cmd_card(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 /* Those that talk to a daemon: runtime is $ASSAY_RUNTIME, or NULL. */
 int cmd_submit(const char *runtime, int argc, char **argv);

@@ -89,11 +89,64 @@ static void print_task(const struct io_task *t)
 
 static void print_value(const char *key, const struct json_t *v, int depth);
 
+enum { SHOWN = 12 }; /* items of a list */
+
+static void print_object(const struct json_t *o, int depth);
+
+/* Whether an object holds nothing but numbers and texts. */
+static bool is_flat(const struct json_t *o)
+{
+	void *it = NULL;
+	const char *key;
+	struct json_t *v;
+
+	while (io_json_next(o, &it, &key, &v)) {
+		if (io_json_is_obj(v) || io_json_is_arr(v)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* A list of objects: flat ones (a curve) as a line for each member, others (runs) one by one. */
+static void print_objects(const char *key, const struct json_t *list, int depth)
+{
+	const size_t n = io_json_len(list);
+	void *it = NULL;
+	const char *member;
+	struct json_t *v;
+
+	if (!is_flat(io_json_at(list, 0))) {
+		for (size_t i = 0; i < n; i++) {
+			printf("%*s%s %zu\n", 2 * depth, "", key, i + 1);
+			print_object(io_json_at(list, i), depth + 1);
+		}
+		return;
+	}
+	printf("%*s%s\n", 2 * depth, "", key);
+	while (io_json_next(io_json_at(list, 0), &it, &member, &v)) {
+		printf("%*s%s", 2 * depth + 2, "", member);
+		for (size_t i = 0; i < n && i < SHOWN; i++) {
+			const char *s = io_json_find_str(io_json_at(list, i), member, NULL);
+
+			if (s != NULL) {
+				printf(" %s", s);
+			} else {
+				printf(" %.4g", io_json_find_num(io_json_at(list, i), member, 0));
+			}
+		}
+		printf("%s\n", n > SHOWN ? " ..." : "");
+	}
+}
+
 static void print_list(const char *key, const struct json_t *v, int depth)
 {
-	enum { SHOWN = 12 };
 	const size_t n = io_json_len(v);
 
+	if (n > 0 && io_json_is_obj(io_json_at(v, 0))) {
+		print_objects(key, v, depth);
+		return;
+	}
 	printf("%*s%s ", 2 * depth, "", key);
 	for (size_t i = 0; i < n && i < SHOWN; i++) {
 		const struct json_t *item = io_json_at(v, i);

@@ -24,6 +24,7 @@ static const struct command commands[] = {
 	{ "eval", "score a model on a table of cases", cmd_eval, NULL },
 	{ "judge", "judge cases in this process", cmd_judge, NULL },
 	{ "quantize", "write a model in int8, a quarter of the size", cmd_quantize, NULL },
+	{ "card", "write a model card: Markdown, and a page with plots", cmd_card, NULL },
 	{ "inspect", "show what a model file holds", cmd_inspect, NULL },
 	{ "submit", "send cases to a daemon", NULL, cmd_submit },
 	{ "watch", "follow a daemon's judgments", NULL, cmd_watch },

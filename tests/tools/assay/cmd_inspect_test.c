@@ -32,7 +32,9 @@ static const char *save(const char *format)
 			{ "format", format },
 			{ "task", text.data },
 			{ "calibration", "{\"threshold\":0.25,\"temperature\":{\"fused\":1.5}}" },
-			{ "training", "{\"seed\":7,\"curve\":[0.5,0.25],\"retrain\":true}" },
+			{ "training", "{\"seed\":7,\"curve\":[0.5,0.25],\"retrain\":true,"
+				      "\"runs\":[{\"train\":5,\"curve\":[{\"loss\":0.5},"
+				      "{\"loss\":0.25}]}]}" },
 		};
 
 		ok(io_model_save(path, sets, 1, meta, format != NULL ? 4 : 0, &e));
@@ -73,6 +75,7 @@ Test(assay_cmd_inspect, shows_a_model)
 	shows(&c, "    fused 1.5\n");
 	shows(&c, "curve 0.5 0.25\n");
 	shows(&c, "retrain yes\n");
+	shows(&c, "  runs 1\n    train 5\n    curve\n      loss 0.5 0.25\n");
 	shows(&c, "text.w  F32             15  [3, 5]\n");
 	capture_free(&c);
 }
