@@ -3,6 +3,7 @@
 
 #include "core/io/task.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -192,4 +193,21 @@ int cmd_end(const struct cmd_spec *s, int rc, const struct as_err *e)
 		fprintf(stderr, "assay %s --help lists the options\n", s->name);
 	}
 	return as_exit_code(rc);
+}
+
+int cmd_run(const struct cmd_spec *s, int argc, char **argv, cmd_run_fn *run, void *options)
+{
+	const char *word[1] = { NULL };
+	size_t words;
+	bool done;
+	struct as_err e = { 0 };
+	int rc;
+
+	assert(s->words_min == 1 && s->words_max == 1);
+	TRY(cmd_parse(s, argc, argv, word, &words, &done, &e));
+	if (!done) {
+		TRY(run(options, word[0], &e));
+	}
+out:
+	return cmd_end(s, rc, &e);
 }

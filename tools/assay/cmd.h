@@ -9,9 +9,7 @@
  *	const struct cmd_spec spec = { "eval", "MODEL --data FILE [options]", "Scores a model.", ...
  *};
  *
- *	TRY(cmd_parse(&spec, argc, argv, &word, &done, &e));
- *	...
- *	return cmd_end(&spec, rc, &e);
+ *	return cmd_run(&spec, argc, argv, run, &options);
  *
  * Where a command goes on to work, stdout has data, stderr has talk. */
 #ifndef CMD_H
@@ -64,6 +62,10 @@ int cmd_parse(const struct cmd_spec *s, int argc, char **argv, const char **word
 
 /* The command's exit code; says what went wrong on stderr, where something did. */
 int cmd_end(const struct cmd_spec *s, int rc, const struct as_err *e);
+
+typedef int cmd_run_fn(void *options, const char *word, struct as_err *e);
+/* All of a command of one word: parses, runs it unless --help was asked for, ends it. */
+int cmd_run(const struct cmd_spec *s, int argc, char **argv, cmd_run_fn *run, void *options);
 
 /* argv[0] is the command's name; each returns the exit code of the program. */
 int cmd_train(int argc, char **argv);

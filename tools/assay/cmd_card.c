@@ -82,8 +82,9 @@ out:
 	return rc;
 }
 
-static int run(const struct cmd_job *o, const char *path, struct as_err *e)
+static int run(void *options, const char *path, struct as_err *e)
 {
+	const struct cmd_job *o = options;
 	struct io_model m = { 0 };
 	struct io_task task = { 0 };
 	struct json_t *record = NULL;
@@ -144,16 +145,6 @@ int cmd_card(int argc, char **argv)
 		.words_min = 1,
 		.words_max = 1,
 	};
-	const char *word[1];
-	size_t words;
-	bool done;
-	struct as_err e = { 0 };
-	int rc;
 
-	TRY(cmd_parse(&spec, argc, argv, word, &words, &done, &e));
-	if (!done) {
-		TRY(run(&o, word[0], &e));
-	}
-out:
-	return cmd_end(&spec, rc, &e);
+	return cmd_run(&spec, argc, argv, run, &o);
 }

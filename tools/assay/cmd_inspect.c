@@ -316,8 +316,9 @@ static void print_json(const struct io_model *m)
 	as_buf_free(&out);
 }
 
-static int inspect(const char *path, bool json, struct as_err *e)
+static int inspect(void *options, const char *path, struct as_err *e)
 {
+	const bool json = *(const bool *)options;
 	struct io_model m = { 0 };
 	struct io_task t = { 0 };
 	bool ours = false;
@@ -353,16 +354,6 @@ int cmd_inspect(int argc, char **argv)
 		1,
 		1,
 	};
-	const char *word[1];
-	size_t words;
-	bool done;
-	struct as_err e;
-	int rc;
 
-	TRY(cmd_parse(&spec, argc, argv, word, &words, &done, &e));
-	if (!done) {
-		rc = inspect(word[0], json, &e);
-	}
-out:
-	return cmd_end(&spec, rc, &e);
+	return cmd_run(&spec, argc, argv, inspect, &json);
 }

@@ -208,8 +208,9 @@ out:
 	return rc;
 }
 
-static int run(const struct options *o, const char *model, struct as_err *e)
+static int run(void *options, const char *model, struct as_err *e)
 {
+	const struct options *o = options;
 	struct judging j = { .o = o, .colour = isatty(STDOUT_FILENO) == 1 };
 	int rc;
 
@@ -254,16 +255,6 @@ int cmd_judge(int argc, char **argv)
 		.words_min = 1,
 		.words_max = 1,
 	};
-	const char *word[1];
-	size_t words;
-	bool done;
-	struct as_err e = { 0 };
-	int rc;
 
-	TRY(cmd_parse(&spec, argc, argv, word, &words, &done, &e));
-	if (!done) {
-		TRY(run(&o, word[0], &e));
-	}
-out:
-	return cmd_end(&spec, rc, &e);
+	return cmd_run(&spec, argc, argv, run, &o);
 }

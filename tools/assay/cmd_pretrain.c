@@ -95,8 +95,9 @@ out:
 	return rc;
 }
 
-static int run(struct options *o, const char *path, struct as_err *e)
+static int run(void *options, const char *path, struct as_err *e)
 {
+	struct options *o = options;
 	struct cmd_progress p = { .command = "pretrain" };
 	struct tr_data *d = as_calloc(o->data.n + 1, sizeof *d);
 	struct tr_pool *pool = NULL;
@@ -145,16 +146,6 @@ int cmd_pretrain(int argc, char **argv)
 		.words_min = 1,
 		.words_max = 1,
 	};
-	const char *word[1];
-	size_t words;
-	bool done;
-	struct as_err e = { 0 };
-	int rc;
 
-	TRY(cmd_parse(&spec, argc, argv, word, &words, &done, &e));
-	if (!done) {
-		TRY(run(&o, word[0], &e));
-	}
-out:
-	return cmd_end(&spec, rc, &e);
+	return cmd_run(&spec, argc, argv, run, &o);
 }

@@ -114,8 +114,9 @@ static void close_both(struct both *b)
 	io_model_close(&b->file);
 }
 
-static int run(const struct options *o, const char *path, struct as_err *e)
+static int run(void *options, const char *path, struct as_err *e)
 {
+	const struct options *o = options;
 	struct both b = { 0 };
 	int rc;
 
@@ -158,16 +159,6 @@ int cmd_quantize(int argc, char **argv)
 		.words_min = 1,
 		.words_max = 1,
 	};
-	const char *word[1];
-	size_t words;
-	bool done;
-	struct as_err e = { 0 };
-	int rc;
 
-	TRY(cmd_parse(&spec, argc, argv, word, &words, &done, &e));
-	if (!done) {
-		TRY(run(&o, word[0], &e));
-	}
-out:
-	return cmd_end(&spec, rc, &e);
+	return cmd_run(&spec, argc, argv, run, &o);
 }
