@@ -219,7 +219,7 @@ static void say_busy(struct dm_daemon *d, const struct dm_op *op, uint64_t retry
 }
 
 /* Milliseconds after which to try again, where there is no room; else 0. */
-static uint64_t is_busy(const struct dm_daemon *d, const struct dm_op *op, bool known)
+static uint64_t busy_ms(const struct dm_daemon *d, const struct dm_op *op, bool known)
 {
 	const bool full = !known && d->join.cases.n >= d->config.daemon.open_cases;
 	uint64_t bytes = 0;
@@ -284,7 +284,7 @@ void dm_submit_take(struct dm_daemon *d, struct bus_bytes *peer, struct bus_call
 	} else if (read_submission(d, c, m, k ? k->task : dm_model_task(s->model), op, &r) !=
 		   AS_OK) {
 		say_message(d, op, "REFUSED", &r);
-	} else if ((retry_ms = is_busy(d, op, k != NULL)) > 0) {
+	} else if ((retry_ms = busy_ms(d, op, k != NULL)) > 0) {
 		say_busy(d, op, retry_ms);
 	} else {
 		hand_over(d, s, op);

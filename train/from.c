@@ -148,8 +148,7 @@ static bool starts(const char *name, const char *with)
 	return strncmp(name, with, strlen(with)) == 0;
 }
 
-/* Weights that are of no use for other labels. */
-static bool judges(const char *name)
+bool tr_from_judges(const char *name)
 {
 	return starts(name, "fusion.head.") || strcmp(name, "fusion.base") == 0 ||
 	       strstr(name, ".late.") != NULL;
@@ -164,7 +163,7 @@ static const char *why_not(const struct copy *c, const struct nn_param *p, struc
 	if (!find(c, p->name, s)) {
 		return "not there";
 	}
-	if (judges(p->name) && !c->labels) {
+	if (tr_from_judges(p->name) && !c->labels) {
 		return "other labels";
 	}
 	if (starts(p->name, "fusion.weigh.") && !c->parts) {

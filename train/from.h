@@ -28,4 +28,7 @@ void tr_from_close(struct tr_from *f);
 int tr_from_copy(const struct tr_from *f, struct tr_net *net, const struct json_t *statistics,
 		 const struct tr_watch *watch, struct as_err *e) AS_CHECKED;
 
+/* Whether a weight gives judgments, and is of no use for other labels. */
+bool tr_from_judges(const char *name);
+
 #endif

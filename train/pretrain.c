@@ -2,6 +2,7 @@
 #include "train/pretrain.h"
 
 #include "core/io/model.h"
+#include "train/from.h"
 #include "train/record.h"
 #include "train/split.h"
 #include "train/trained.h"
@@ -76,9 +77,8 @@ static void write_record(const struct tr_pretrained *b, const struct tr_some *of
 /* What only says what was hidden, or judges, is of no use to a training. */
 static bool is_kept(const char *name)
 {
-	return strncmp(name, "guess.", 6) != 0 && strncmp(name, "fusion.head.", 12) != 0 &&
-	       strncmp(name, "fusion.weigh.", 13) != 0 && strcmp(name, "fusion.base") != 0 &&
-	       strcmp(name, "fusion.scale") != 0 && strstr(name, ".late.") == NULL;
+	return strncmp(name, "guess.", 6) != 0 && strncmp(name, "fusion.weigh.", 13) != 0 &&
+	       strcmp(name, "fusion.scale") != 0 && !tr_from_judges(name);
 }
 
 static int put_file(struct tr_pretrained *b, const struct making *m, const char *record,

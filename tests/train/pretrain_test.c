@@ -2,13 +2,9 @@
 #include "train/pretrain.h"
 
 #include "core/tensor/gemm.h"
-#include "tests/support/gradcheck.h"
-#include "tests/train/fixture.h"
-#include "train/step.h"
+#include "tests/train/batch.h"
 
 #include <math.h>
-
-enum { N = 12 };
 
 static void note(void *ctx, const char *text)
 {
@@ -42,74 +38,24 @@ static void load(struct fix *f, size_t n, size_t threads)
 	ok(tr_data_load(&f->d, &f->task, &f->how, f->pool, &e));
 }
 
-/* A batch of guesses: everything that its loss depends on. */
-struct batch {
-	struct fix f;
-	struct as_buf statistics;
-	struct json_t *doc;
-	struct tr_net net;
-	struct tr_inputs in;
-	struct tr_plan plan;
-	struct tr_step step;
-	size_t cases[N];
-};
-
 static void open_batch(struct batch *b, size_t threads)
 {
-	struct as_err e = { 0 };
-
 	*b = (struct batch){ 0 };
-	load(&b->f, N, threads);
-	for (size_t i = 0; i < N; i++) {
-		b->cases[i] = i;
-	}
-	ok(tr_statistics(&b->f.d, b->cases, N, &b->statistics, &e));
-	ok(io_json_parse(b->statistics.data, b->statistics.len, "statistics", &b->doc, &e));
-	ok(tr_net_open_to_guess(&b->net, &b->f.task, b->f.d.frozen.source, b->doc, 1, &e));
-	ok(tr_inputs_init(&b->in, &b->f.d, &b->net.enc, &e));
-	b->plan = (struct tr_plan){
-		.in = &b->in, .epochs = 5, .sd = 1, .seed = 1, .pool = b->f.pool, .guess = true
-	};
-	ok(tr_step_init(&b->step, &b->net, &b->plan, &e));
-}
-
-static void close_batch(struct batch *b)
-{
-	tr_step_free(&b->step);
-	tr_inputs_free(&b->in);
-	tr_net_close(&b->net);
-	io_json_free(b->doc);
-	as_buf_free(&b->statistics);
-	fix_close(&b->f);
-}
-
-static double loss_of(void *ctx)
-{
-	struct batch *b = ctx;
-	const double loss = tr_step_batch(&b->step, 0, b->cases, N);
-
-	memset(b->step.g[0], 0, b->net.ps.size * sizeof(float));
-	return loss;
+	load(&b->f, BATCH_N, threads);
+	batch_open(b, &(struct tr_plan){ .epochs = 5, .sd = 1, .seed = 1, .guess = true });
 }
 
 /* What is hidden, and how the parts of a case match, through encoders and fusion. */
 Test(train_pretrain, the_gradient_of_a_batch_is_that_of_its_loss, .init = tn_init)
 {
 	static struct batch b;
-	struct as_rng rng;
 	float *g;
 	double worst;
 
 	open_batch(&b, 1);
-	as_rng_seed(&rng, 2, 0);
-	for (size_t i = 0; i < b.net.ps.size; i++) {
-		b.net.ps.v[i] += 0.1F * as_rng_normal(&rng);
-	}
-	(void)tr_step_batch(&b.step, 0, b.cases, N);
-	g = as_malloc(b.net.ps.size * sizeof *g);
-	memcpy(g, b.step.g[0], b.net.ps.size * sizeof *g);
-	memset(b.step.g[0], 0, b.net.ps.size * sizeof *g);
-	worst = gradcheck(loss_of, &b, b.net.ps.v, g, b.net.ps.size, 29, 1e-2F);
+	batch_move(&b, 0.1F);
+	g = batch_gradient(&b);
+	worst = gradcheck(batch_loss, &b, b.net.ps.v, g, b.net.ps.size, 29, 1e-2F);
 	cr_assert(lt(dbl, worst, 2e-3), "%g", worst);
 	for (size_t i = 0; i < b.net.ps.n; i++) { /* weights that a base keeps have all learned */
 		const struct nn_param *p = &b.net.ps.p[i];
@@ -122,7 +68,7 @@ Test(train_pretrain, the_gradient_of_a_batch_is_that_of_its_loss, .init = tn_ini
 		cr_assert(most > 0 || strstr(p->name, ".project.") == NULL, "%s", p->name);
 	}
 	free(g);
-	close_batch(&b);
+	batch_close(&b);
 }
 
 Test(train_pretrain, asking_gives_no_gradient_and_the_same_answer_again, .init = tn_init)
@@ -131,13 +77,13 @@ Test(train_pretrain, asking_gives_no_gradient_and_the_same_answer_again, .init =
 	double first;
 
 	open_batch(&b, 2);
-	first = tr_step_guesses(&b.step, b.cases, N);
+	first = tr_step_guesses(&b.step, b.cases, BATCH_N);
 	cr_assert(lt(dbl, 0.5, first), "%g", first);
-	cr_assert(eq(dbl, first, tr_step_guesses(&b.step, b.cases, N)));
+	cr_assert(eq(dbl, first, tr_step_guesses(&b.step, b.cases, BATCH_N)));
 	for (size_t i = 0; i < b.net.ps.size; i++) {
 		cr_assert(zero(flt, b.step.g[0][i]));
 	}
-	close_batch(&b);
+	batch_close(&b);
 }
 
 static void make_base(struct fix *f, struct tr_pretrained *b, size_t epochs, struct tr_watch *w)

@@ -1,88 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/tensor/gemm.h"
-#include "tests/support/gradcheck.h"
-#include "tests/train/fixture.h"
-#include "train/step.h"
+#include "tests/train/batch.h"
 
 #include <math.h>
 
-enum { N = 12 };
-
-/* A batch of the small task: everything that its loss depends on. */
-struct batch {
-	struct fix f;
-	struct as_buf statistics;
-	struct json_t *doc;
-	struct tr_net net;
-	struct tr_inputs in;
-	struct tr_plan plan;
-	struct tr_step step;
-	size_t cases[N];
-};
-
 static void open_batch(struct batch *b, size_t threads)
 {
-	struct as_err e = { 0 };
-
 	*b = (struct batch){ 0 };
-	fix_load(&b->f, N, threads);
+	fix_load(&b->f, BATCH_N, threads);
 	b->f.task.hyper.alone_loss = 0.5F;
-	for (size_t i = 0; i < N; i++) {
-		b->cases[i] = i;
-	}
-	ok(tr_statistics(&b->f.d, b->cases, N, &b->statistics, &e));
-	ok(io_json_parse(b->statistics.data, b->statistics.len, "statistics", &b->doc, &e));
-	ok(tr_net_open(&b->net, &b->f.task, b->f.d.frozen.source, b->doc, 1, &e));
-	ok(tr_inputs_init(&b->in, &b->f.d, &b->net.enc, &e));
-	b->plan =
-	    (struct tr_plan){ .in = &b->in, .parts = 3, .sd = 1, .seed = 1, .pool = b->f.pool };
-	ok(tr_step_init(&b->step, &b->net, &b->plan, &e));
-}
-
-static void close_batch(struct batch *b)
-{
-	tr_step_free(&b->step);
-	tr_inputs_free(&b->in);
-	tr_net_close(&b->net);
-	io_json_free(b->doc);
-	as_buf_free(&b->statistics);
-	fix_close(&b->f);
-}
-
-/* The same dropout and the same hidden parts every time: they follow from seed, epoch and case. */
-static double loss_of(void *ctx)
-{
-	struct batch *b = ctx;
-	const double loss = tr_step_batch(&b->step, 0, b->cases, N);
-
-	memset(b->step.g[0], 0, b->net.ps.size * sizeof(float));
-	return loss;
+	batch_open(b, &(struct tr_plan){ .parts = 3, .sd = 1, .seed = 1 });
 }
 
 Test(train_run, the_gradient_of_a_batch_is_that_of_its_loss, .init = tn_init)
 {
 	static struct batch b;
-	struct as_rng rng;
 	float *g;
 	double worst;
 
 	open_batch(&b, 1);
-	/* What starts at zero (alignment, weights of parts) would hide what stands behind it. */
-	as_rng_seed(&rng, 2, 0);
-	for (size_t i = 0; i < b.net.ps.size; i++) {
-		b.net.ps.v[i] += 0.05F * as_rng_normal(&rng);
-	}
+	batch_move(&b, 0.05F);
 	tr_set_scale(&b.net, (const float[IO_PARTS_MAX]){ 1.5F, 0.5F });
-	(void)tr_step_batch(&b.step, 0, b.cases, N);
-	g = as_malloc(b.net.ps.size * sizeof *g);
-	memcpy(g, b.step.g[0], b.net.ps.size * sizeof *g);
-	memset(b.step.g[0], 0, b.net.ps.size * sizeof *g);
+	g = batch_gradient(&b);
 	/* Weights before the scale, which has no gradient by intent: every 13th. Losses of float
 	 * passes have errors of about 1e-6, over a step of 1e-2. */
-	worst = gradcheck(loss_of, &b, b.net.ps.v, g, b.net.fuse.scale, 13, 1e-2F);
+	worst = gradcheck(batch_loss, &b, b.net.ps.v, g, b.net.fuse.scale, 13, 1e-2F);
 	cr_assert(lt(dbl, worst, 2e-3), "%g", worst);
 	free(g);
-	close_batch(&b);
+	batch_close(&b);
 }
 
 Test(train_run, threads_share_a_batch_without_changing_its_gradient, .init = tn_init)
@@ -92,14 +37,14 @@ Test(train_run, threads_share_a_batch_without_changing_its_gradient, .init = tn_
 
 	open_batch(&one, 1);
 	open_batch(&three, 3);
-	cr_assert(epsilon_eq(dbl, tr_step_batch(&one.step, 0, one.cases, N),
-			     tr_step_batch(&three.step, 0, three.cases, N), 1e-9));
+	cr_assert(epsilon_eq(dbl, tr_step_batch(&one.step, 0, one.cases, BATCH_N),
+			     tr_step_batch(&three.step, 0, three.cases, BATCH_N), 1e-9));
 	for (size_t i = 0; i < one.net.ps.size; i++) { /* sums of 12 floats in another order */
 		cr_assert(epsilon_eq(flt, one.step.g[0][i], three.step.g[0][i], 1e-5F),
 			  "weight %zu", i);
 	}
-	close_batch(&one);
-	close_batch(&three);
+	batch_close(&one);
+	batch_close(&three);
 }
 
 /* The weights after each epoch, as the run's watcher finds them. */
@@ -135,7 +80,7 @@ Test(train_run, the_last_three_epochs_are_averaged_where_none_can_be_compared, .
 
 	open_batch(&b, 1);
 	b.plan.train = b.cases;
-	b.plan.trains = N;
+	b.plan.trains = BATCH_N;
 	b.plan.epochs = b.plan.schedule = 5;
 	b.plan.watch = &watch;
 	ok(tr_run(&b.net, &b.plan, &out, &e));
@@ -149,7 +94,7 @@ Test(train_run, the_last_three_epochs_are_averaged_where_none_can_be_compared, .
 		free(s.v[k]);
 	}
 	tr_outcome_free(&out);
-	close_batch(&b);
+	batch_close(&b);
 }
 
 Test(train_run, the_best_three_epochs_are_averaged_where_there_is_a_stop_set, .init = tn_init)
@@ -191,7 +136,7 @@ Test(train_run, the_best_three_epochs_are_averaged_where_there_is_a_stop_set, .i
 		free(s.v[k]);
 	}
 	tr_outcome_free(&out);
-	close_batch(&b);
+	batch_close(&b);
 }
 
 /* What the net says of a part shown alone is what it says where the others are hidden. */
@@ -222,7 +167,7 @@ Test(train_net, a_part_fused_alone_is_fused_as_where_the_others_are_hidden, .ini
 		}
 	}
 	as_arena_free(&mem);
-	close_batch(&b);
+	batch_close(&b);
 }
 
 static double stop_loss_after_an_epoch(struct batch *b, float alone)
@@ -261,5 +206,5 @@ Test(train_run, the_stop_set_is_asked_for_each_part_alone_as_the_steps_are, .ini
 	twice = stop_loss_after_an_epoch(&b, 2.0F);
 	cr_assert(lt(dbl, all + 0.5, once)); /* two parts, each near log 2 before it has learned */
 	cr_assert(epsilon_eq(dbl, twice - once, once - all, 1e-3));
-	close_batch(&b);
+	batch_close(&b);
 }
