@@ -39,6 +39,10 @@ Test(e2e_card, says_task_training_and_scores_and_draws_them)
 	cr_assert(has(&md, "# breast-phantom\n"), "%s", md.data);
 	cr_assert(has(&md, "| scan | image | image |"), "%s", md.data);
 	cr_assert(has(&md, "| all parts | "), "%s", md.data);
+	/* Only the metrics that two labels have. */
+	cr_assert(
+	    has(&md, " | auc | ap | accuracy | f1 | sensitivity | specificity | log_loss |\n"),
+	    "%s", md.data);
 	cr_assert(has(&md, "Expected calibration error 0."), "%s", md.data);
 	cr_assert(has(&md, "| scan+report+findings | 10 | "), "%s", md.data);
 	/* Loss, ROC, precision, reliability, coverage, weights. */

@@ -122,7 +122,9 @@ static void put_loss(const struct cmd_card *c, struct cmd_doc *d)
 	free(x);
 }
 
-static void put_score(const char *name, const struct json_t *m, struct cmd_doc *d)
+/* all: the metrics of all parts, which are those of the task. */
+static void put_score(const char *name, const struct json_t *m, const struct json_t *all,
+		      struct cmd_doc *d)
 {
 	char cell[CELL];
 	struct as_buf row = { 0 };
@@ -132,6 +134,9 @@ static void put_score(const char *name, const struct json_t *m, struct cmd_doc *
 		const double v = number(m, tr_metric_name(k));
 		const double sd = number(io_json_find(m, "sd"), tr_metric_name(k));
 
+		if (isnan(number(all, tr_metric_name(k)))) {
+			continue;
+		}
 		if (isnan(v)) {
 			as_buf_puts(&row, "|-");
 		} else if (isnan(sd)) {
@@ -147,15 +152,18 @@ static void put_score(const char *name, const struct json_t *m, struct cmd_doc *
 static void put_scores(const struct cmd_card *c, struct cmd_doc *d)
 {
 	static const char *const group[] = { "parts", "baselines" };
+	const struct json_t *all = io_json_find(c->scores, "metrics");
 	struct as_buf head = { 0 };
 
 	cmd_doc_heading(d, "Scores");
 	cmd_doc_text(d, "%s: %" PRIu64 " cases.", c->on, io_json_find_u64(c->scores, "cases", 0));
 	for (enum tr_metric k = 0; k < TR_METRICS; k++) {
-		as_buf_printf(&head, "|%s", tr_metric_name(k));
+		if (!isnan(number(all, tr_metric_name(k)))) {
+			as_buf_printf(&head, "|%s", tr_metric_name(k));
+		}
 	}
 	cmd_doc_row(d, true, " %s", head.data);
-	put_score("all parts", io_json_find(c->scores, "metrics"), d);
+	put_score("all parts", all, all, d);
 	for (size_t g = 0; g < 2; g++) {
 		const struct json_t *of = io_json_find(c->scores, group[g]);
 		void *it = NULL;
@@ -163,7 +171,7 @@ static void put_scores(const struct cmd_card *c, struct cmd_doc *d)
 		struct json_t *m;
 
 		while (io_json_next(of, &it, &name, &m)) {
-			put_score(name, m, d);
+			put_score(name, m, all, d);
 		}
 	}
 	cmd_doc_table_end(d);
