@@ -83,12 +83,13 @@ group = -Wl,--start-group $1 -Wl,--end-group
 kinds := text image table
 programs := $(out)/bin/assayd $(out)/bin/assay $(out)/bin/assay-worker
 phantom := $(out)/bin/phantom
+flood := $(out)/bin/flood
 plugins := $(kinds:%=$(out)/plugins/%.so) $(out)/plugins/null.so
 
 SECONDS ?= 60
 .PHONY: all deps test run-tests fuzz run-fuzz crash nightly test-clients lint format demo install clean help \
 	accuracy bench bench-peers
-all: $(programs) $(phantom) $(plugins) ## programs and plugins, into build/<compiler>-<variant>/
+all: $(programs) $(phantom) $(flood) $(plugins) ## programs and plugins, into build/<compiler>-<variant>/
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/'
@@ -149,6 +150,11 @@ $(out)/bin/bench: $(call obj,$(call src,bench)) $(call archives,$(bench_rooms))
 	$(call run,LINK,$@) $(CC) $(opt_$(V)) -o $@ $(call group,$^) $(call libs_of,$(bench_rooms))
 $(call obj,$(call src,bench)): private room_cflags := $(shell pkg-config --cflags openblas 2>/dev/null)
 
+# Many small cases, for bench/load.sh: built, not installed.
+$(flood): $(out)/obj/bench/load/flood.o $(call archives,core/bus)
+	@mkdir -p $(@D)
+	$(call run,LINK,$@) $(CC) $(opt_$(V)) $(hard_link) -o $@ $(call group,$^) $(call libs_of,core/bus)
+
 # ---- tests ------------------------------------------------------------------------------------
 with_tests := $(foreach r,$(rooms),$(if $(wildcard tests/$r/*_test.c),$r))
 e2e := $(if $(wildcard tests/e2e/*_test.c),$(out)/run/e2e)
@@ -184,8 +190,9 @@ $(out)/run/crash: $(call obj,$(wildcard tests/crash/*.c) $(wildcard tests/suppor
 crash: all $(out)/run/crash ## kill and fail the daemon at its system calls, then check what it promised
 	JOBS=1 tools/run-tests.sh $(out) '$(T)' $(out)/run/crash
 
-nightly: ## the long forms: every call of the crash sweeps, every fuzzer for a minute
+nightly: ## the long forms: every call of the crash sweeps, a soak, every fuzzer for a minute
 	@CRASH_STEP=1 $(MAKE) --no-print-directory crash
+	bench/load.sh $(out) soak
 	@$(MAKE) --no-print-directory fuzz
 
 fuzz: ## every fuzzer for SECONDS (60), from its corpus; what it finds is in build/fuzz

@@ -17,12 +17,13 @@
 #include <sys/types.h>
 
 enum {
-	DM_ATTEMPTS = 3,          /* of one page, charged to it; then its case is rejected */
-	DM_CREDIT_MAX = 64,       /* jobs a worker may hold */
-	DM_JOBS_BYTES = 64 << 20, /* and their bytes; one job may have more */
-	DM_HELD_BYTES = 16 << 20, /* of jobs that wait for a worker, in memory; all are on disk */
-	DM_INSIDE_MAX = 1024,     /* operations in the journal from which on clients are not read */
-	DM_CLEARED_MAX = 64,      /* jobs of a lane that wait with their attempt written down */
+	DM_ATTEMPTS = 3,           /* of one page, charged to it; then its case is rejected */
+	DM_CREDIT_MAX = 64,        /* jobs a worker may hold */
+	DM_JOBS_BYTES = 64 << 20,  /* and their bytes; one job may have more */
+	DM_HELD_BYTES = 16 << 20,  /* of jobs that wait for a worker, in memory; all are on disk */
+	DM_SMALL_BYTES = 64 << 10, /* from a worker's third job on: few large ones, many small */
+	DM_INSIDE_MAX = 1024, /* operations in the journal from which on clients are not read */
+	DM_CLEARED_MAX = 256, /* jobs of a lane that wait with their attempt written down */
 	DM_TICK_MS = 1000,
 	DM_TYPE_SIZE = 128, /* of a media type and its NUL */
 	DM_PAGES_MAX = IO_PARTS_MAX * IO_PAGES_MAX,

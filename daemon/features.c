@@ -61,7 +61,7 @@ static void take_features(struct dm_daemon *d, struct dm_job *j, const struct bu
 	j->slot->encode = io_json_find_num(ms, "encode", 0.0);
 	fu_slot_encoded(owner->kase, j->slot, (uint32_t)rows, (uint32_t)dim, bus_data(m, c->at),
 			bus_data(m, c->at + 1));
-	if (!owner->kase->closed) {
+	if (!owner->kase->closed && owner->kase->received != 0) {
 		dm_job_over(d, owner, j->slot, j->strikes);
 	}
 	dm_case_encoded(d, j);
@@ -77,9 +77,20 @@ static void take_failed(struct dm_daemon *d, struct dm_job *j, const struct bus_
 	dm_case_advance(d, owner);
 }
 
+/* The worker that held the job has gone on to another. */
+static void take_running(struct dm_daemon *d, struct dm_worker *w, uint64_t id)
+{
+	const struct dm_job *j = dm_job_find(d, id);
+
+	if (w != NULL && j != NULL && j->worker == w) {
+		w->running = id;
+	}
+}
+
 void dm_features_take(struct dm_daemon *d, struct bus_msg *m)
 {
 	struct bus_call c = { 0 };
+	struct dm_worker *w;
 	struct dm_job *j;
 	struct as_err e;
 
@@ -88,6 +99,7 @@ void dm_features_take(struct dm_daemon *d, struct bus_msg *m)
 		return;
 	}
 	j = dm_job_find(d, io_json_find_u64(c.doc, "job", 0));
+	w = j ? j->worker : NULL;
 	if (j == NULL ||
 	    strcmp(io_json_find_str(c.doc, "model", ""), j->owner->model->sha256) != 0) {
 		d->count.late++; /* answered before, by another worker, or its case is judged */
@@ -98,5 +110,6 @@ void dm_features_take(struct dm_daemon *d, struct bus_msg *m)
 	} else {
 		d->count.malformed++;
 	}
+	take_running(d, w, io_json_find_u64(c.doc, "running", 0));
 	bus_call_free(&c);
 }

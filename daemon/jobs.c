@@ -363,7 +363,8 @@ static struct dm_job *choose_suspect(struct dm_daemon *d, const struct dm_worker
 
 static bool has_room(const struct dm_worker *w, const struct dm_job *j)
 {
-	return w->jobs == 0 || w->bytes + j->size <= DM_JOBS_BYTES;
+	return w->jobs == 0 ||
+	       w->bytes + j->size <= (w->jobs == 1 ? DM_JOBS_BYTES : DM_SMALL_BYTES);
 }
 
 /* Gives one job to a worker that has room for it. */

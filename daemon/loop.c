@@ -187,6 +187,13 @@ static bool is_full(const struct dm_daemon *d)
 
 static int turn(struct dm_daemon *d, const struct bus_poll *item, struct as_err *e)
 {
+	const struct {
+		int at;
+		take_fn take;
+	} taken[] = {
+		{ FEATURES, dm_features_take }, { WORK, dm_work_take }, { FRONT, dm_front_take },
+		{ CONTROL, dm_control_take },   { FEED, drop },
+	};
 	struct dm_fusing *f;
 	int rc;
 
@@ -196,22 +203,20 @@ static int turn(struct dm_daemon *d, const struct bus_poll *item, struct as_err 
 	if (item[DEATHS].in) {
 		dm_children_died(d);
 	}
-	rc = take_journal(d, e);
+	rc = item[JOURNAL].in ? take_journal(d, e) : AS_OK;
 	if (rc != AS_OK) {
 		return rc;
 	}
 	for (size_t i = 0; i < d->fuse.threads; i++) {
-		while ((f = dm_fuse_get(&d->fuse, i)) != NULL) {
+		while (item[FUSE + i].in && (f = dm_fuse_get(&d->fuse, i)) != NULL) {
 			dm_judge(d, f);
 		}
 	}
-	take_all(d, d->features, dm_features_take);
-	take_all(d, d->work, dm_work_take);
-	if (!is_full(d)) {
-		take_all(d, d->front, dm_front_take);
+	for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+		if (item[taken[i].at].in) {
+			take_all(d, item[taken[i].at].socket, taken[i].take);
+		}
 	}
-	take_all(d, d->control, dm_control_take);
-	take_all(d, d->feed, drop);
 	keep_time(d);
 	dm_dispatch(d);
 	return AS_OK;

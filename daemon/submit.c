@@ -342,6 +342,18 @@ static void take_accepted(struct dm_daemon *d, struct dm_case *c, struct dm_op *
 	}
 }
 
+/* Pages that were encoded before their case was accepted: if it waits for others, that the attempts
+ * are over goes into the journal. */
+static void say_over(struct dm_daemon *d, const struct dm_case *c, const struct dm_op *op)
+{
+	for (size_t i = 0; op->early && i < c->kase->slots; i++) {
+		if (c->kase->slot[i]->state == FU_ENCODED &&
+		    !fu_case_closes(c->kase, as_mono_ns())) {
+			dm_job_over(d, c, c->kase->slot[i], 0);
+		}
+	}
+}
+
 void dm_submit_answered(struct dm_daemon *d, struct dm_op *op)
 {
 	struct dm_case *c = op->owner;
@@ -361,6 +373,7 @@ void dm_submit_answered(struct dm_daemon *d, struct dm_op *op)
 	case ST_ACCEPTED:
 	case ST_DUPLICATE:
 		take_accepted(d, c, op);
+		say_over(d, c, op);
 		dm_jobs_lighten(d, c);
 		break;
 	case ST_CONFLICT:

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/bus/bus.h"
-
 #include "core/base/buf.h"
+#include "core/bus/socket.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,17 +12,11 @@ enum {
 	HANDSHAKE_MS = 5000,
 	HEARTBEAT_MS = 2000,
 	HEARTBEAT_TIMEOUT_MS = 6000,
-	POLL_MAX = 256,
 	SOCKETS_MAX = 4096,
 };
 
 struct bus {
 	void *ctx;
-};
-
-struct bus_socket {
-	void *zmq;
-	char endpoint[BUS_ENDPOINT_SIZE];
 };
 
 struct bus_part {
@@ -135,6 +128,16 @@ out:
 	return rc;
 }
 
+static int get_fd(struct bus_socket *s, struct as_err *e)
+{
+	size_t n = sizeof s->fd;
+
+	s->touched = true;
+	return zmq_getsockopt(s->zmq, ZMQ_FD, &s->fd, &n) == 0
+		   ? AS_OK
+		   : fail(e, "zmq_getsockopt", s->endpoint);
+}
+
 static int check_endpoint(const char *endpoint, struct as_err *e)
 {
 	const char *const known[] = { "ipc://", "tcp://", "inproc://" };
@@ -174,6 +177,7 @@ int bus_socket_open(struct bus_socket **out, struct bus *b, const struct bus_opt
 		rc = fail(e, "zmq_socket", o->endpoint);
 		goto out;
 	}
+	TRY(get_fd(s, e));
 	TRY(set_options(s, o, e));
 	if (o->bind) {
 		TRY(bus_bind(s, o->endpoint, e));
@@ -209,6 +213,7 @@ int bus_bind(struct bus_socket *s, const char *endpoint, struct as_err *e)
 	if (rc != AS_OK) {
 		return rc;
 	}
+	s->touched = true;
 	if (zmq_bind(s->zmq, endpoint) != 0) {
 		return fail(e, "listen on", endpoint);
 	}
@@ -225,6 +230,7 @@ const char *bus_endpoint(const struct bus_socket *s)
 
 int bus_subscribe(struct bus_socket *s, const char *prefix, struct as_err *e)
 {
+	s->touched = true;
 	return zmq_setsockopt(s->zmq, ZMQ_SUBSCRIBE, prefix, strlen(prefix)) == 0
 		   ? AS_OK
 		   : fail(e, "subscribe to", prefix);
@@ -293,6 +299,7 @@ int bus_send(struct bus_socket *s, const struct bus_frame *f, size_t n, struct a
 {
 	int rc = AS_OK;
 
+	s->touched = true;
 	for (size_t i = 0; i < n; i++) {
 		int bad;
 
@@ -316,6 +323,7 @@ static int wait_for(struct bus_socket *s, short event, int wait_ms)
 	zmq_pollitem_t item = { .socket = s->zmq, .events = event };
 	int n;
 
+	s->touched = true;
 	do {
 		n = zmq_poll(&item, 1, wait_ms);
 	} while (n < 0 && errno == EINTR);
@@ -346,6 +354,7 @@ int bus_recv(struct bus_socket *s, struct bus_msg *m, struct as_err *e)
 {
 	bool more = true;
 
+	s->touched = true;
 	bus_msg_free(m);
 	while (more) {
 		zmq_msg_t msg;
@@ -355,6 +364,7 @@ int bus_recv(struct bus_socket *s, struct bus_msg *m, struct as_err *e)
 		}
 		while (zmq_msg_recv(&msg, s->zmq, ZMQ_DONTWAIT) < 0) {
 			if (errno != EINTR) {
+				s->touched = errno != EAGAIN;
 				(void)fail(e, "receive on", s->endpoint);
 				(void)zmq_msg_close(&msg);
 				return e->code;
@@ -376,16 +386,6 @@ int bus_recv(struct bus_socket *s, struct bus_msg *m, struct as_err *e)
 		(void)zmq_msg_close(&msg);
 	}
 	return AS_OK;
-}
-
-int bus_recv_wait(struct bus_socket *s, struct bus_msg *m, int wait_ms, struct as_err *e)
-{
-	int rc = bus_recv(s, m, e);
-
-	if (rc == AS_EAGAIN && wait_for(s, ZMQ_POLLIN, wait_ms) > 0) {
-		rc = bus_recv(s, m, e);
-	}
-	return rc;
 }
 
 void bus_msg_free(struct bus_msg *m)
@@ -471,26 +471,6 @@ int bus_get(struct bus_socket *s, void **p, struct as_err *e)
 	do {
 		n = zmq_recv(s->zmq, p, sizeof *p, ZMQ_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
+	s->touched = n >= 0 || errno != EAGAIN;
 	return n == (int)sizeof *p ? AS_OK : fail(e, "receive on", s->endpoint);
-}
-
-int bus_poll(struct bus_poll *item, size_t n, int wait_ms, struct as_err *e)
-{
-	zmq_pollitem_t z[POLL_MAX];
-
-	if (n > POLL_MAX) {
-		return as_fail(e, AS_EIO, "%zu things to wait for, at most %d", n, POLL_MAX);
-	}
-	for (size_t i = 0; i < n; i++) {
-		z[i] = (zmq_pollitem_t){ .socket = item[i].socket ? item[i].socket->zmq : NULL,
-					 .fd = item[i].fd,
-					 .events = ZMQ_POLLIN };
-	}
-	if (zmq_poll(z, (int)n, wait_ms) < 0 && errno != EINTR) {
-		return fail(e, "wait", "");
-	}
-	for (size_t i = 0; i < n; i++) {
-		item[i].in = (z[i].revents & (ZMQ_POLLIN | ZMQ_POLLERR)) != 0;
-	}
-	return AS_OK;
 }

@@ -111,7 +111,8 @@ struct bus_poll {
 	bool in; /* set by bus_poll: something can be read */
 };
 
-/* Waits at most wait_ms (-1: for ever) until one of them has something. A signal ends it early. */
+/* Waits at most wait_ms (-1: for ever) until one of them has something. A signal, or what libzmq
+ * says to itself, ends it early. */
 int bus_poll(struct bus_poll *item, size_t n, int wait_ms, struct as_err *e) AS_CHECKED;
 
 #endif

@@ -36,6 +36,16 @@ struct stage {
 	int64_t pinged;
 	timer_t cpu; /* SIGXCPU when a job has had its time */
 	bool has_cpu, greeted, stop;
+	/* What came while a job was worked on. The job in it is named in the answer to that one, so
+	 * that it needs no RUNNING of its own. */
+	struct inbox {
+		struct bus_msg m;
+		struct bus_call c;
+		int rc; /* of reading c, with e */
+		struct as_err e;
+		bool full;
+	} next;
+	uint64_t named;
 	uint64_t dropped; /* messages that were none of ours */
 };
 
@@ -148,6 +158,37 @@ out:
 	return rc;
 }
 
+static void read_inbox(struct inbox *in)
+{
+	in->full = true;
+	in->rc = bus_call_read(&in->c, &in->m, 0, &in->e);
+}
+
+/* The job that comes next, if it is there already; else 0. */
+static uint64_t look_ahead(struct stage *s)
+{
+	struct inbox *in = &s->next;
+	struct as_err none;
+
+	if (!in->full && bus_recv(s->work, &in->m, &none) == AS_OK) {
+		read_inbox(in);
+	}
+	if (!in->full || in->rc != AS_OK || strcmp(in->c.verb, "JOB") != 0) {
+		return 0;
+	}
+	return io_json_find_u64(in->c.doc, "job", 0);
+}
+
+/* Ends the answer's object with the job that is worked on next. */
+static void end_answer(struct stage *s, struct io_jw *w)
+{
+	s->named = look_ahead(s);
+	if (s->named != 0) {
+		io_jw_u64(w, "running", s->named);
+	}
+	io_jw_end_obj(w);
+}
+
 static void start_answer(struct io_jw *w, const struct job *j)
 {
 	io_jw_obj(w, NULL);
@@ -166,7 +207,7 @@ static int send_failed(struct stage *s, const struct job *j, const char *limit, 
 	start_answer(&w, j);
 	io_jw_str(&w, "limit", limit ? limit : "");
 	io_jw_str(&w, "message", message);
-	io_jw_end_obj(&w);
+	end_answer(s, &w);
 	frame[0] = (struct bus_frame){ BUS_PROTOCOL, strlen(BUS_PROTOCOL), NULL };
 	frame[1] = (struct bus_frame){ "FAILED", strlen("FAILED"), NULL };
 	frame[2] = (struct bus_frame){ b.data, b.len, NULL };
@@ -190,7 +231,7 @@ static int send_features(struct stage *s, const struct job *j, const struct assa
 	io_jw_num(&w, "decode", spent.decode);
 	io_jw_num(&w, "encode", spent.encode);
 	io_jw_end_obj(&w);
-	io_jw_end_obj(&w);
+	end_answer(s, &w);
 	frame[0] = (struct bus_frame){ BUS_PROTOCOL, strlen(BUS_PROTOCOL), NULL };
 	frame[1] = (struct bus_frame){ "FEATURES", strlen("FEATURES"), NULL };
 	frame[2] = (struct bus_frame){ b.data, b.len, NULL };
@@ -245,11 +286,20 @@ out:
 	return rc;
 }
 
-static int take_job(struct stage *s, const struct bus_call *c, const struct bus_msg *m,
-		    struct as_err *e)
+static int say_running(struct stage *s, const struct job *j, struct as_err *e)
 {
 	struct as_buf b = { 0 };
 	struct io_jw w = { .b = &b };
+
+	io_jw_obj(&w, NULL);
+	io_jw_u64(&w, "job", j->id);
+	io_jw_end_obj(&w);
+	return say(s, "RUNNING", &b, e);
+}
+
+static int take_job(struct stage *s, const struct bus_call *c, const struct bus_msg *m,
+		    struct as_err *e)
+{
 	struct job j = { 0 };
 	int rc;
 
@@ -260,10 +310,8 @@ static int take_job(struct stage *s, const struct bus_call *c, const struct bus_
 		       s->dropped, rc == AS_OK ? "a job before a model" : e->msg);
 		return AS_OK;
 	}
-	io_jw_obj(&w, NULL);
-	io_jw_u64(&w, "job", j.id);
-	io_jw_end_obj(&w);
-	rc = say(s, "RUNNING", &b, e);
+	rc = j.id == s->named ? AS_OK : say_running(s, &j, e);
+	s->named = 0;
 	if (rc == AS_OK || rc == AS_EAGAIN) {
 		rc = encode(s, &j, e);
 	}
@@ -275,31 +323,57 @@ static int take_job(struct stage *s, const struct bus_call *c, const struct bus_
 	return rc;
 }
 
-static int take(struct stage *s, struct bus_msg *m, struct as_err *e)
+static int take(struct stage *s, const struct inbox *in, struct as_err *e)
 {
-	struct bus_call c = { 0 };
-	int rc = bus_call_read(&c, m, 0, e);
+	const struct bus_call *c = &in->c;
+	int rc = AS_OK;
 
-	if (rc != AS_OK) {
+	if (in->rc != AS_OK) {
 		s->dropped++;
 		as_log(s->o->log, AS_WARN, "WORKER-MESSAGE", "dropped=%" PRIu64 " error=\"%s\"",
-		       s->dropped, e->msg);
+		       s->dropped, in->e.msg);
 		return AS_OK;
 	}
-	if (strcmp(c.verb, "MODEL") == 0) {
-		rc = take_model(s, &c, e);
-	} else if (strcmp(c.verb, "JOB") == 0) {
-		rc = take_job(s, &c, m, e);
-	} else if (strcmp(c.verb, "FORGET") == 0) {
-		enc_models_forget(&s->models, io_json_find_str(c.doc, "model", ""));
-	} else if (strcmp(c.verb, "STOP") == 0) {
+	if (strcmp(c->verb, "MODEL") == 0) {
+		rc = take_model(s, c, e);
+	} else if (strcmp(c->verb, "JOB") == 0) {
+		rc = take_job(s, c, &in->m, e);
+	} else if (strcmp(c->verb, "FORGET") == 0) {
+		enc_models_forget(&s->models, io_json_find_str(c->doc, "model", ""));
+	} else if (strcmp(c->verb, "STOP") == 0) {
 		s->stop = true;
-	} else if (strcmp(c.verb, "ERROR") == 0) {
+	} else if (strcmp(c->verb, "ERROR") == 0) {
 		rc = greet(s, e); /* the daemon was started anew and does not know us */
 	} else {
 		s->dropped++;
 	}
-	bus_call_free(&c);
+	return rc == AS_EAGAIN ? AS_OK : rc;
+}
+
+static void free_inbox(struct inbox *in)
+{
+	bus_call_free(&in->c);
+	bus_msg_free(&in->m);
+	*in = (struct inbox){ 0 };
+}
+
+/* Takes one message within wait_ms. */
+static int step(struct stage *s, int wait_ms, struct as_err *e)
+{
+	struct inbox now = s->next;
+	int rc = AS_OK;
+
+	s->next = (struct inbox){ 0 };
+	if (!now.full) {
+		rc = bus_recv_wait(s->work, &now.m, wait_ms, e);
+		if (rc == AS_OK) {
+			read_inbox(&now);
+		}
+	}
+	if (rc == AS_OK) {
+		rc = take(s, &now, e);
+	}
+	free_inbox(&now);
 	return rc == AS_EAGAIN ? AS_OK : rc;
 }
 
@@ -369,7 +443,6 @@ int enc_stage_run(struct bus *bus, const struct pl_plugin *plugin,
 					  .max_bytes = FRAME_MAX,
 					  .once = o->features != NULL };
 	struct stage s = { .o = o, .bus = bus, .pinged = as_mono_ns() };
-	struct bus_msg m = { 0 };
 	int rc;
 
 	enc_models_init(&s.models, plugin, o);
@@ -377,19 +450,14 @@ int enc_stage_run(struct bus *bus, const struct pl_plugin *plugin,
 	while (!s.stop) {
 		const int64_t left = PING_MS - (as_mono_ns() - s.pinged) / 1000000;
 
-		rc = left > 0 ? bus_recv_wait(s.work, &m, (int)left, e) : AS_EAGAIN;
-		if (rc == AS_OK) {
-			rc = take(&s, &m, e);
-		} else if (rc == AS_EAGAIN) {
-			rc = AS_OK;
-		}
+		rc = step(&s, left > 0 ? (int)left : 0, e);
 		if (rc == AS_OK && as_mono_ns() - s.pinged >= PING_MS * INT64_C(1000000)) {
 			rc = tick(&s, e);
 		}
 		TRY(rc);
 	}
 out:
-	bus_msg_free(&m);
+	free_inbox(&s.next);
 	bus_socket_close(s.features);
 	bus_socket_close(s.work);
 	enc_models_free(&s.models);

@@ -24,7 +24,7 @@ struct enc_stage_options {
 	const struct as_log *log;
 };
 
-enum { ENC_SETTINGS_MAX = 32, ENC_CREDIT = 2 };
+enum { ENC_SETTINGS_MAX = 32, ENC_CREDIT = 32 };
 
 /* Works until the daemon says STOP (AS_OK) or the bus closes. AS_EIO: a plugin that stays broken.
  * A daemon that is not there yet, or goes away, is waited for, unless `features` is given:

@@ -178,6 +178,42 @@ Test(daemon_attempts, charged_attempts_are_kept_and_a_stop_in_order_charges_noth
 	as_buf_free(&all);
 }
 
+Test(daemon_attempts, job_named_in_the_answer_before_it_is_charged)
+{
+	float v[HALL_DIM] = { 0 };
+	const struct assay_place place = { .label = "here" };
+	const struct bus_frame f[] = { { v, sizeof v, NULL }, { &place, sizeof place, NULL } };
+	struct as_buf all = { 0 };
+	struct as_err e = { 0 };
+	struct st_store *s;
+	struct hall h;
+	struct hall_job j[2];
+	char json[256];
+
+	hall_open(&h, hall_settings("job_max_s = 1\ngrace_ms = 0", hall_model("m", 1)));
+	hall_wait_open(&h);
+	hall_work(&h, h.work, 3);
+	same(hall_submit(&h, "first", "a", "one"), "ACCEPTED");
+	same(hall_submit(&h, "second", "a", "two"), "ACCEPTED");
+	same(hall_submit(&h, "third", "a", "three"), "ACCEPTED");
+	j[0] = hall_job(&h, h.work);
+	j[1] = hall_job(&h, h.work);
+	(void)hall_job(&h, h.work);
+	(void)snprintf(json, sizeof json,
+		       "{\"job\":%llu,\"model\":\"%s\",\"rows\":1,\"dim\":16,\"running\":%llu}",
+		       (unsigned long long)j[0].id, j[0].model, (unsigned long long)j[1].id);
+	hall_say(h.features, "FEATURES", json, f, 2);
+	same(hall_hear(&h, h.work), "STOP");
+	hall_work(&h, h.work, 1);
+	same(hall_job(&h, h.work).text, "two");
+	hall_close(&h);
+	ok(st_open(&s, tmpdir_path("state"), &e));
+	ok(st_unjudged(s, note, &all, &e));
+	same(all.data, "first:0/0 second:0/1 third:0/0 ");
+	st_close(s);
+	as_buf_free(&all);
+}
+
 Test(daemon_attempts, wrong_questions_about_letters_are_named)
 {
 	struct hall h;

@@ -123,6 +123,35 @@ Test(daemon_flow, bytes_of_pages_that_wait_are_on_disk)
 	hall_close(&h);
 }
 
+Test(daemon_flow, worker_holds_many_small_jobs_or_two)
+{
+	enum { PAGE = DM_SMALL_BYTES / 2, SMALL = 10 };
+	struct hall h;
+	struct hall_job j;
+
+	hall_open(&h, hall_settings("grace_ms = 0", hall_model("m", 1)));
+	hall_wait_open(&h);
+	hall_work(&h, h.work, 32);
+	for (int i = 0; i < 4; i++) {
+		same(submit(&h, i, PAGE, true), "ACCEPTED");
+	}
+	j = hall_job(&h, h.work);
+	(void)hall_job(&h, h.work);
+	same(hall_hear_for(&h, h.work, 200), "");
+	hall_encode(&h, &j, 1.0F);
+	j = hall_job(&h, h.work);
+	hall_encode(&h, &j, 1.0F);
+	j = hall_job(&h, h.work);
+	hall_encode(&h, &j, 1.0F);
+	for (int i = 0; i < SMALL; i++) {
+		same(submit(&h, 10 + i, 10, true), "ACCEPTED");
+	}
+	for (int i = 0; i < SMALL; i++) {
+		(void)hall_job(&h, h.work);
+	}
+	hall_close(&h);
+}
+
 Test(daemon_flow, busy_says_when_by_what_is_worked_off)
 {
 	struct dm_daemon d = { .config.daemon = { .queue_bytes = 800, .open_cases = 80 } };

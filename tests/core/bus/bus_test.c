@@ -336,3 +336,46 @@ Test(bus_bus, subscribers_get_topics_by_prefix)
 	bus_socket_close(sub);
 	bus_close(bus);
 }
+
+/* Sending uses libzmq's announcement of what came meanwhile up. */
+Test(bus_bus, what_came_while_sending_is_seen)
+{
+	struct bus_options o = {
+		.type = BUS_PAIR, .endpoint = "inproc://both", .bind = true, .max_bytes = -1
+	};
+	struct bus_poll item[2] = { { 0 } };
+	struct as_err e = { 0 };
+	struct bus *b;
+	void *got;
+
+	ok(bus_open(&b, &e));
+	ok(bus_socket_open(&item[0].socket, b, &o, &e));
+	o.bind = false;
+	ok(bus_socket_open(&item[1].socket, b, &o, &e));
+	for (int i = 0; i < 300; i++) {
+		const int sent = 1 + i % 3;
+
+		for (int k = 0; k < sent; k++) {
+			ok(bus_give(item[0].socket, &item[0], &e));
+			ok(bus_give(item[1].socket, &item[1], &e));
+		}
+		ok(bus_poll(item, 2, 10000, &e));
+		cr_assert(item[0].in && item[1].in);
+		for (int k = 0; k < sent; k++) {
+			ok(bus_poll(item, 2, 10000, &e));
+			cr_assert(item[0].in && item[1].in, "one of several is read");
+			ok(bus_get(item[0].socket, &got, &e));
+			cr_assert(eq(ptr, got, &item[1]));
+			ok(bus_get(item[1].socket, &got, &e));
+		}
+		if (i % 2 > 0) {
+			cr_assert(eq(int, bus_get(item[0].socket, &got, &e), AS_EAGAIN));
+		}
+		ok(bus_poll(item, 2, 0, &e));
+		cr_assert(not(item[0].in));
+		cr_assert(not(item[1].in));
+	}
+	bus_socket_close(item[0].socket);
+	bus_socket_close(item[1].socket);
+	bus_close(b);
+}

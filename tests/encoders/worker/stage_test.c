@@ -8,6 +8,7 @@
 #include "tests/support/tmpdir.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,6 +24,7 @@ struct assay_encoder {
 };
 
 static bool broke_once;
+static sem_t go; /* "wait" waits for it */
 
 static int create(const struct assay_host *host, struct assay_encoder **out, char *why, size_t n)
 {
@@ -56,6 +58,9 @@ static int encode(struct assay_encoder *enc, const struct assay_item *items,
 		  struct assay_features *out, uint32_t n)
 {
 	(void)n;
+	while (is(items, "wait") && sem_wait(&go) != 0) {
+		continue;
+	}
 	if (is(items, "always") || (is(items, "break") && !*enc->broke)) {
 		*enc->broke = true;
 		return ASSAY_BROKEN;
@@ -226,6 +231,46 @@ Test(worker_stage, says_what_it_is_loads_and_encodes)
 	same(place.label, "trace");
 	cr_assert(eq(u32, place.page, 2));
 	scene_close(&s);
+}
+
+/* Jobs queue up behind the first: a job is named as running in the answer before it or by itself.
+ */
+Test(worker_stage, every_job_is_named_once_before_it_is_answered)
+{
+	enum { JOBS = 20 };
+	bool named[JOBS + 1] = { false };
+	struct scene s;
+
+	cr_assert(zero(int, sem_init(&go, 0, 0)));
+	scene_open(&s);
+	name_model(&s, "weights", "weights");
+	same(hear_work(&s), "LOADED");
+	give(&s, 1, "wait");
+	same(hear_work(&s), "RUNNING");
+	named[1] = true;
+	for (int i = 2; i <= JOBS; i++) {
+		give(&s, i, "abc");
+	}
+	cr_assert(zero(int, sem_post(&go)));
+	for (uint64_t i = 1; i <= JOBS; i++) {
+		uint64_t next;
+
+		same(hear_features(&s), "FEATURES");
+		cr_assert(eq(u64, io_json_find_u64(s.c.doc, "job", 0), i));
+		next = io_json_find_u64(s.c.doc, "running", 0);
+		if (!named[i]) {
+			same(hear_work(&s), "RUNNING");
+			cr_assert(eq(u64, io_json_find_u64(s.c.doc, "job", 0), i));
+		}
+		if (next != 0) {
+			cr_assert(eq(u64, next, i + 1));
+			named[next] = true;
+		}
+	}
+	tell(&s, "FORGET", "{\"model\":\"none\"}", NULL);
+	same(hear_work(&s), "PING"); /* and nothing was named twice */
+	scene_close(&s);
+	(void)sem_destroy(&go);
 }
 
 Test(worker_stage, model_of_another_digest_is_not_loaded)

@@ -1,0 +1,155 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# load.sh OUT throughput|waiting|soak [N] - many small cases of one record through a daemon with
+# everything on (journal, one fsync a group, sandbox). Trains a short model first.
+#
+#   throughput  N cases (200000) in one go: cases judged a second, CPU of each thread and case,
+#               resident memory on the way
+#   waiting     N cases (100000) that wait for a part which does not come: resident memory before and
+#               after, then of a new daemon on the same state
+#   soak        N seconds (900) of cases, a tenth of them sent twice, one in twenty with a part that is
+#               refused, and a fault every 20 s: a worker or the daemon killed, a subscriber stopped.
+#               Every case must be judged once, in a gapless sequence, only bad ones rejected; memory,
+#               descriptors, threads and spool at the end as at the beginning.
+set -eu
+bin=$(cd "$1" && pwd)/bin
+mode=$2 n=${3:-}
+work=$(mktemp -d "${TMPDIR:-/tmp}/assay-load.XXXXXX")
+daemon='' watch=''
+finish() {
+    trap - EXIT INT TERM
+    for p in $watch $daemon; do
+        kill -CONT "$p" 2>/dev/null || continue
+        kill "$p"
+        wait "$p" || true
+    done
+    rm -rf "$work"
+}
+trap finish EXIT
+trap 'finish; exit 130' INT TERM
+cd "$work"
+export ASSAY_RUNTIME="$work/run"
+
+# Header and $1 rows of a table; ids begin with $2, the draw with seed $3.
+table() {
+    awk -v n="$1" -v p="$2" -v seed="$3" 'BEGIN { srand(seed); print "case,a,b,c,d,e,y"
+        for (i = 0; i < n; i++) { a = rand() * 10; b = rand()
+            printf "%s%d,%.3f,%.3f,%.2f,%s,%d,%s\n", p, i, a, b, rand() * 100, (i % 3 ? "red" : "blue"), i % 7, (a + 5 * b + rand() > 8 ? "yes" : "no") } }'
+}
+part='[part.record]\nmodality = table\ncolumns = a:number, b:number, c:number, d\n'
+[ "$mode" != waiting ] || part="$part"'[part.more]\nmodality = table\ncolumns = e:number\n'
+printf '[task]\nname = small\ntarget = y\nkind = class\nlabels = no, yes\n%b' "$part" >task.ini
+table 1000 t 1 >train.csv
+cut -d, -f2-5 train.csv >rows.csv
+"$bin/assay" train task.ini --data train.csv --out model.safetensors --epochs 2 --threads 1 >/dev/null 2>&1
+printf '[daemon]\nstate = state\nruntime = run\nthreads = 1\nlog_level = error\n[encoder.table]\nplugin = table.so\n[stream.s]\nmodel = model.safetensors\ndeadline_ms = 3600000\n' >assayd.ini
+
+start() {
+    "$bin/assayd" -c assayd.ini 2>>log &
+    daemon=$!
+    "$bin/assay" status --wait-ready 60 >/dev/null
+}
+rss() { awk '/^VmRSS/ { printf "%.1f", $2 / 1024 }' /proc/"$daemon"/status; }
+everybody() { echo "$daemon"; tr ' ' '\n' </proc/"$daemon"/task/"$daemon"/children; }
+cpu() { for p in $(everybody); do for t in /proc/"$p"/task/*; do awk -v c="$(cat "$t/comm")" '{ print c, $14 + $15 }' "$t/stat"; done; done; }
+stream() { "$bin/assay" status --json | jq -r ".streams[0].$1"; }
+
+throughput() {
+    n=${n:-200000}
+    start
+    echo "resident before: $(rss) MB"
+    cpu >cpu0
+    "$bin/flood" --stream s --part record --data rows.csv --cases "$n" >flood &
+    flood=$!
+    while kill -0 $flood 2>/dev/null; do
+        rss
+        echo
+        sleep 2
+    done >rss.txt
+    wait $flood
+    cat flood
+    cpu >cpu1
+    paste -d' ' cpu0 cpu1 | awk -v n="$n" '{ us = ($NF - $2) * 10000 / n; s += us; if (us > 1) printf "cpu %-14s %6.1f us a case\n", $1, us } END { printf "cpu all            %6.1f us a case\n", s }'
+    echo "resident while running, MB: $(tr '\n' ' ' <rss.txt)"
+    echo "journal: $(du -m state/journal.db | cut -f1) MB"
+}
+
+waiting() {
+    n=${n:-100000}
+    start
+    echo "resident before: $(rss) MB"
+    "$bin/flood" --stream s --part record --data rows.csv --cases "$n" --more
+    until [ "$(stream parked)" -ge $((n - 1000)) ]; do sleep 1; done
+    echo "open $(stream open), parked $(stream parked), resident: $(rss) MB"
+    kill "$daemon" && wait "$daemon"
+    start
+    echo "after a new start: open $(stream open), resident: $(rss) MB, journal $(du -m state/journal.db | cut -f1) MB"
+}
+
+look() {
+    at=$(($(date +%s) - began))
+    echo "$at $(rss) $(find /proc/"$daemon"/fd -type l | wc -l) $(find /proc/"$daemon"/task -mindepth 1 -maxdepth 1 | wc -l) $(find state/spool -type f | wc -l) $(stream last)" | tee -a looks
+}
+
+# What happens to whom in round $1.
+fault() {
+    workers=$(everybody | tail -n +2)
+    case $(($1 % 4)) in
+    0) for w in $workers; do kill -KILL "$w" || true; done ;;
+    1) kill -STOP "$watch" ;;
+    2) kill -CONT "$watch" ;;
+    3) kill -KILL "$daemon"; wait "$daemon" 2>/dev/null || true; start ;;
+    esac
+}
+
+# 200 cases a second; every twentieth has a record without a column that the task knows.
+second() {
+    table 200 "c$1-" "$1" | awk -F, -v OFS=, 'NR == 1 || NR % 20 != 0' >good.csv
+    "$bin/assay" submit --stream s --data good.csv >/dev/null 2>>submit.log
+    head -20 good.csv >again.csv
+    "$bin/assay" submit --stream s --data again.csv >/dev/null 2>>submit.log
+    i=0
+    while [ $i -lt 10 ]; do
+        printf 'nonsense\n1\n' >bad.txt
+        "$bin/assay" submit --stream s --case "bad$1-$i" --part record=bad.txt >/dev/null 2>>submit.log
+        i=$((i + 1))
+    done
+}
+
+soak() {
+    n=${n:-900}
+    start
+    "$bin/assay" watch --stream s --after 0 --json >seen 2>watch.log &
+    watch=$!
+    began=$(date +%s)
+    round=0
+    seconds=0
+    while [ $(($(date +%s) - began)) -lt "$n" ]; do
+        while [ $(($(date +%s) - began)) -lt "$seconds" ]; do sleep 0.2; done
+        second "$seconds"
+        seconds=$((seconds + 1))
+        if [ $(($(date +%s) - began)) -ge $((round * 20 + 20)) ]; then
+            fault "$round"
+            round=$((round + 1))
+            look
+        fi
+    done
+    kill -CONT "$watch"
+    good=$(awk 'NR > 1' good.csv | wc -l)
+    want=$((seconds * (good + 10)))
+    echo "faults $round, cases $want, of them bad $((seconds * 10))"
+    until [ "$(stream last)" -ge $want ] && [ "$(wc -l <seen)" -ge $want ]; do sleep 1; done
+    look
+    jq -r '[.data.seq, .subject, .data.kind] | @tsv' seen >judged
+    awk -v want=$want '$1 != NR { print "number " $1 " at place " NR; bad = 1 }
+        seen[$2]++ { print $2 " is judged twice"; bad = 1 }
+        ($2 ~ /^bad/) != ($3 == "rejected") { print $2 " is " $3; bad = 1 }
+        END { if (NR != want) { print NR " judgments, want " want; bad = 1 } exit bad }' judged
+    awk 'NR == 1 { for (i = 2; i <= 5; i++) first[i] = $i } { for (i = 2; i <= 5; i++) last[i] = $i }
+        END { if (last[2] > first[2] + 16 || last[3] > first[3] + 2 || last[4] != first[4] || last[5] > first[5]) { print "it grew"; exit 1 } print "flat" }' looks
+}
+
+case $mode in
+throughput | waiting | soak) "$mode" ;;
+*) echo "want throughput, waiting or soak" >&2; exit 64 ;;
+esac
