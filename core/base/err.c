@@ -43,6 +43,7 @@ int as_exit_code(int code)
 		return EX_USAGE;
 	case AS_EFORMAT:
 	case AS_ESHAPE:
+	case AS_EDAMAGE:
 		return EX_DATAERR;
 	case AS_ENOINPUT:
 		return EX_NOINPUT;
@@ -51,6 +52,7 @@ int as_exit_code(int code)
 	case AS_ECREATE:
 		return EX_CANTCREAT;
 	case AS_EIO:
+	case AS_EFULL:
 		return EX_IOERR;
 	case AS_EAGAIN:
 		return EX_TEMPFAIL;

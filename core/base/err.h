@@ -18,6 +18,8 @@ enum as_code {
 	AS_EPROTO = -11,  /* a message breaks the wire protocol */
 	AS_EPERM = -12,   /* not allowed */
 	AS_EAGAIN = -13,  /* busy: try again later */
+	AS_EDAMAGE = -14, /* what we wrote ourselves is there no more as we wrote it */
+	AS_EFULL = -15,   /* no room on the disk; nothing was done */
 };
 
 struct as_err {

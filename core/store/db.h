@@ -20,6 +20,8 @@ enum st_sql {
 enum { ST_VERSION = 3 };
 extern const char *const st_schema[ST_VERSION];
 
+enum { ST_PIECE = 1 << 20 }; /* bytes of a file of the spool that a row of a backup has */
+
 /* A page to be written to the spool before the commit; its bytes are the submitter's. */
 struct st_spooled {
 	char sha256[IO_DIGEST_SIZE];
@@ -33,6 +35,9 @@ struct st_store {
 	char journal[ST_JOURNAL_SIZE];
 	uint64_t epoch;
 	int wal;               /* pages in the WAL that are not in the database yet */
+	bool look;             /* only reads */
+	int copies;            /* backups under way: files stay in the spool */
+	bool scrub;            /* what the group removed must leave the WAL too */
 	char *spool;           /* folder */
 	struct st_spooled *in; /* of the group in hand */
 	size_t ins, in_cap;
@@ -40,7 +45,8 @@ struct st_store {
 	size_t outs, out_cap;
 };
 
-/* AS_EIO with SQLite's message. */
+/* SQLite's message; AS_EIO, AS_EFULL where there is no room, AS_EDAMAGE where pages are not what
+ * they were. */
 int st_fail(struct st_store *s, const char *what, struct as_err *e);
 /* Runs statements that give no row and are not prepared. */
 int st_text(struct st_store *s, const char *sql, struct as_err *e) AS_CHECKED;
@@ -51,17 +57,26 @@ int st_run(struct st_store *s, sqlite3_stmt *q, struct as_err *e) AS_CHECKED;
 /* Steps once: *row is whether there is one. Reset by the next st_use. */
 int st_step(struct st_store *s, sqlite3_stmt *q, bool *row, struct as_err *e) AS_CHECKED;
 
+/* STATE/name; look: only to read. The spool is not tidied. */
+int st_open_file(struct st_store **out, const char *state, const char *name, bool look,
+		 struct as_err *e) AS_CHECKED;
+
 /* The id of a case, 0 where there is none, and its number, 0 where it is not judged. */
 int st_case_id(struct st_store *s, const char *stream, const char *kase, sqlite3_int64 *id,
 	       sqlite3_int64 *seq, struct as_err *e) AS_CHECKED;
 /* The case's pages are needed no more: its rows let go of the bytes now, the files after the
  * commit. */
 int st_pages_drop(struct st_store *s, sqlite3_int64 id, struct as_err *e) AS_CHECKED;
+/* verify.c: whether the body of a judgment has its digest; else AS_EFORMAT. */
+int st_body_check(const char *stream, sqlite3_int64 seq, sqlite3_stmt *q, int column,
+		  struct as_err *e) AS_CHECKED;
 /* dead.c: the case is given up for a page. */
 int st_dead_add(struct st_store *s, sqlite3_int64 id, const struct st_dead *dead,
 		struct as_err *e) AS_CHECKED;
 
 /* spool.c */
+int st_write_all(int fd, const char *data, size_t n);       /* -1: errno */
+int st_sync(const char *path, struct as_err *e) AS_CHECKED; /* of a file or a folder */
 void st_spool_put(struct st_store *s, const struct st_page *page);
 void st_spool_drop(struct st_store *s, const char *sha256);
 int st_spool_sync(struct st_store *s, struct as_err *e) AS_CHECKED;  /* before the commit */

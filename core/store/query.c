@@ -128,6 +128,9 @@ int st_find(struct st_store *s, const char *stream, const char *kase, enum st_st
 	(void)sqlite3_bind_int64(q, 2, seq);
 	rc = st_step(s, q, &row, e);
 	if (rc == AS_OK && row) {
+		rc = st_body_check(stream, seq, q, 0, e);
+	}
+	if (rc == AS_OK && row) {
 		as_buf_put(out, sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0));
 	}
 	(void)sqlite3_reset(q);
@@ -149,8 +152,12 @@ int st_replay(struct st_store *s, const char *stream, uint64_t after, st_replay_
 	q = st_use(s, ST_SQL_REPLAY, (const char *const[]){ stream, NULL });
 	(void)sqlite3_bind_int64(q, 2, (sqlite3_int64)after);
 	while (row && (rc = st_step(s, q, &row, e)) == AS_OK && row) {
-		row = fn(ctx, (uint64_t)sqlite3_column_int64(q, 0), sqlite3_column_blob(q, 1),
-			 (size_t)sqlite3_column_bytes(q, 1));
+		rc = st_body_check(stream, sqlite3_column_int64(q, 3), q, 0, e);
+		if (rc != AS_OK) {
+			break;
+		}
+		row = fn(ctx, (uint64_t)sqlite3_column_int64(q, 3), sqlite3_column_blob(q, 0),
+			 (size_t)sqlite3_column_bytes(q, 0));
 	}
 	(void)sqlite3_reset(q);
 	return rc;
@@ -198,8 +205,16 @@ int st_load(struct st_store *s, const char *stream, const char *kase, const stru
 		rc = as_fail(e, AS_EFORMAT, "journal: the bytes of %s page %u are gone", page->name,
 			     page->page);
 	} else if (rc == AS_OK) {
+		char digest[IO_DIGEST_SIZE];
+
 		(void)as_buf_reserve(out, 1);
 		as_buf_put(out, sqlite3_column_blob(q, 1), (size_t)sqlite3_column_bytes(q, 1));
+		io_digest(sqlite3_column_blob(q, 1), (size_t)sqlite3_column_bytes(q, 1), digest);
+		if (strcmp(digest, (const char *)sqlite3_column_text(q, 2)) != 0) {
+			rc = as_fail(e, AS_EFORMAT,
+				     "journal: %s page %u has other bytes than were accepted",
+				     page->name, page->page);
+		}
 	}
 	(void)sqlite3_reset(q);
 	return rc;

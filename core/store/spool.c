@@ -46,7 +46,7 @@ void st_spool_drop(struct st_store *s, const char *sha256)
 	(void)snprintf(s->out[s->outs++], IO_DIGEST_SIZE, "%s", sha256);
 }
 
-static int write_all(int fd, const char *data, size_t n)
+int st_write_all(int fd, const char *data, size_t n)
 {
 	while (n > 0) {
 		const ssize_t w = write(fd, data, n);
@@ -77,7 +77,7 @@ static int write_file(const struct st_store *s, const struct st_spooled *in, str
 	fd = open(beside.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
 	if (fd < 0) {
 		rc = fail("make", beside.data, e);
-	} else if (write_all(fd, in->data, in->size) != 0 || fsync(fd) != 0) {
+	} else if (st_write_all(fd, in->data, in->size) != 0 || fsync(fd) != 0) {
 		rc = fail("write", beside.data, e);
 	} else if (rename(beside.data, path.data) != 0) {
 		rc = fail("rename to", path.data, e);
@@ -91,22 +91,29 @@ out:
 	return rc;
 }
 
+int st_sync(const char *path, struct as_err *e)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int rc = AS_OK;
+
+	if (fd < 0 || fsync(fd) != 0) {
+		rc = as_fail(e, AS_EIO, "fsync %s: %s", path, strerror(errno));
+	}
+	if (fd >= 0) {
+		(void)close(fd);
+	}
+	return rc;
+}
+
 int st_spool_sync(struct st_store *s, struct as_err *e)
 {
 	int rc = AS_OK;
-	int fd;
 
 	for (size_t i = 0; i < s->ins && rc == AS_OK; i++) {
 		rc = write_file(s, &s->in[i], e);
 	}
 	if (rc == AS_OK && s->ins > 0) {
-		fd = open(s->spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (fd < 0 || fsync(fd) != 0) {
-			rc = fail("fsync", s->spool, e);
-		}
-		if (fd >= 0) {
-			(void)close(fd);
-		}
+		rc = st_sync(s->spool, e);
 	}
 	s->ins = 0;
 	return rc;
@@ -135,6 +142,9 @@ int st_spool_sweep(struct st_store *s, struct as_err *e)
 {
 	int rc = AS_OK;
 
+	if (s->copies > 0) {
+		return AS_OK; /* a backup may name them: after it */
+	}
 	for (size_t i = 0; i < s->outs && rc == AS_OK; i++) {
 		rc = drop_file(s, s->out[i], e);
 	}

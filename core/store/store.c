@@ -35,9 +35,30 @@ static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
 			       "PRAGMA journal_size_limit = 67108864;"
 			       "PRAGMA synchronous = FULL;";
 
+/* Nothing is changed, not even what a daemon that was killed left in the WAL. */
+static const char look_settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
+				    "PRAGMA trusted_schema = OFF;"
+				    "PRAGMA mmap_size = 0;"
+				    "PRAGMA query_only = ON;"
+				    "SELECT count(*) FROM sqlite_schema;";
+
 int st_fail(struct st_store *s, const char *what, struct as_err *e)
 {
-	return as_fail(e, AS_EIO, "journal: %.80s: %s", what, sqlite3_errmsg(s->db));
+	const int extended = sqlite3_extended_errcode(s->db);
+	int code = AS_EIO;
+
+	switch (extended & 0xff) {
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		code = AS_EDAMAGE;
+		break;
+	case SQLITE_FULL:
+		code = AS_EFULL;
+		break;
+	default:
+		break;
+	}
+	return as_fail(e, code, "journal: %.80s: %s", what, sqlite3_errmsg(s->db));
 }
 
 sqlite3_stmt *st_use(struct st_store *s, enum st_sql which, const char *const *text)
@@ -171,31 +192,43 @@ static int note_wal(void *ctx, sqlite3 *db, const char *name, int pages)
 	return SQLITE_OK;
 }
 
-static int open_db(struct st_store *s, const char *state, const char *path, struct as_err *e)
+/* Takes the lock and keeps it. */
+static int set_up(struct st_store *s, const char *state, struct as_err *e)
 {
-	int version = 0;
 	int rc;
 
-	if (sqlite3_open_v2(path, &s->db,
-			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-			    NULL) != SQLITE_OK) {
-		return as_fail(e, AS_ECREATE, "%s: %s", path,
-			       s->db ? sqlite3_errmsg(s->db) : "out of memory");
-	}
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	rc = st_text(s, settings, e);
-	if (rc == AS_OK) {
+	if (s->look) {
+		(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+		rc = st_text(s, look_settings, e);
+	} else {
+		rc = st_text(s, settings, e);
 		/* The lock is taken by the first write and then kept. */
-		rc = st_text(s, "BEGIN IMMEDIATE; COMMIT", e);
+		rc = rc == AS_OK ? st_text(s, "BEGIN IMMEDIATE; COMMIT", e) : rc;
 	}
 	if (rc != AS_OK && (sqlite3_errcode(s->db) & 0xff) == SQLITE_BUSY) {
 		return as_fail(e, AS_EAGAIN, "%s is in use by another assayd", state);
 	}
-	TRY(rc);
+	return rc;
+}
+
+static int open_db(struct st_store *s, const char *state, const char *path, struct as_err *e)
+{
+	const int flags =
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (s->look ? 0 : SQLITE_OPEN_CREATE);
+	int version = 0;
+	int rc;
+
+	if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK) {
+		return as_fail(e, s->look ? AS_ENOINPUT : AS_ECREATE, "%s: %s", path,
+			       s->db ? sqlite3_errmsg(s->db) : "out of memory");
+	}
+	TRY(set_up(s, state, e));
 	TRY(read_version(s, &version, e));
-	if (version > ST_VERSION) {
-		return as_fail(e, AS_ECONFIG, "%s has version %d, this assayd knows up to %d", path,
-			       version, (int)ST_VERSION);
+	if (version > ST_VERSION || (s->look && version < ST_VERSION)) {
+		return as_fail(e, AS_ECONFIG, "%s has version %d, this %s %s %d", path, version,
+			       s->look ? "program" : "assayd", s->look ? "reads" : "knows up to",
+			       (int)ST_VERSION);
 	}
 	if (version < ST_VERSION) {
 		TRY(make_schema(s, version, e));
@@ -207,26 +240,48 @@ out:
 	return rc;
 }
 
-int st_open(struct st_store **out, const char *state, struct as_err *e)
+int st_open_file(struct st_store **out, const char *state, const char *name, bool look,
+		 struct as_err *e)
 {
 	struct st_store *s = as_calloc(1, sizeof *s);
 	struct as_buf path = { 0 };
 	int rc;
 
 	*out = NULL;
+	s->look = look;
 	as_buf_printf(&path, "%s/spool", state);
 	s->spool = path.data;
 	path = (struct as_buf){ 0 };
-	as_buf_printf(&path, "%s/journal.db", state);
-	TRY(io_make_dirs(s->spool, STATE_MODE, e));
+	as_buf_printf(&path, "%s/%s", state, name);
+	if (!look) {
+		TRY(io_make_dirs(s->spool, STATE_MODE, e));
+	}
 	TRY(open_db(s, state, path.data, e));
-	TRY(st_spool_open(s, e));
 	*out = s;
 	s = NULL;
 out:
 	as_buf_free(&path);
 	st_close(s);
 	return rc;
+}
+
+int st_open(struct st_store **out, const char *state, struct as_err *e)
+{
+	int rc = st_open_file(out, state, "journal.db", false, e);
+
+	if (rc == AS_OK) {
+		rc = st_spool_open(*out, e);
+	}
+	if (rc != AS_OK) {
+		st_close(*out);
+		*out = NULL;
+	}
+	return rc;
+}
+
+int st_look(struct st_store **out, const char *state, struct as_err *e)
+{
+	return st_open_file(out, state, "journal.db", true, e);
 }
 
 void st_close(struct st_store *s)
@@ -256,7 +311,7 @@ uint64_t st_epoch(const struct st_store *s)
 
 int st_begin(struct st_store *s, struct as_err *e)
 {
-	return st_run(s, st_use(s, ST_SQL_BEGIN, NULL), e);
+	return st_run(s, st_use(s, s->look ? ST_SQL_BEGIN_LOOK : ST_SQL_BEGIN, NULL), e);
 }
 
 int st_rest(struct st_store *s, bool idle, struct as_err *e)
@@ -264,7 +319,7 @@ int st_rest(struct st_store *s, bool idle, struct as_err *e)
 	int frames;
 	int copied;
 
-	if (s->wal <= (idle ? WAL_IDLE : WAL_MAX)) {
+	if (s->look || s->wal <= (idle ? WAL_IDLE : WAL_MAX)) {
 		return AS_OK;
 	}
 	if (sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &copied) !=
@@ -282,6 +337,10 @@ int st_commit(struct st_store *s, struct as_err *e)
 	TRY(st_spool_sync(s, e));
 	TRY(st_run(s, st_use(s, ST_SQL_COMMIT, NULL), e));
 	TRY(st_spool_sweep(s, e));
+	if (s->scrub) {
+		s->scrub = false;
+		TRY(st_text(s, "PRAGMA wal_checkpoint(TRUNCATE)", e));
+	}
 out:
 	return rc;
 }

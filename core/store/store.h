@@ -6,7 +6,7 @@
  * Work is done in groups: st_begin, any number of operations, st_commit; nothing of a group may be
  * answered before st_commit has returned AS_OK. Pages over ST_INLINE_MAX bytes are files named by
  * their digest in STATE/spool, fsynced before the commit. After any AS_EIO the outcome is unknown:
- * the process ends, and the next one finds out. */
+ * the process ends, and the next one finds out. After AS_EDAMAGE nothing more is to be believed. */
 #ifndef ST_STORE_H
 #define ST_STORE_H
 
@@ -32,6 +32,10 @@ struct st_store;
 /* Opens or makes STATE/journal.db and STATE/spool. AS_EAGAIN: another process has it. AS_ECONFIG:
  * it was written by a newer assayd. */
 int st_open(struct st_store **out, const char *state, struct as_err *e) AS_CHECKED;
+/* Opens the journal of a daemon that is not running, to read it: what lies there is not changed,
+ * nor is the WAL copied. Nobody else may open it meanwhile. AS_ENOINPUT: there is none. AS_ECONFIG:
+ * its version is another. */
+int st_look(struct st_store **out, const char *state, struct as_err *e) AS_CHECKED;
 void st_close(struct st_store *s); /* accepts NULL */
 /* Made once with the journal, random. */
 const char *st_journal(const struct st_store *s);
@@ -125,7 +129,8 @@ int st_last(struct st_store *s, const char *stream, uint64_t *seq, char sha256[I
 
 enum st_state { ST_UNKNOWN, ST_OPEN, ST_JUDGED };
 
-/* What is known of a case; appends the body to out where it is judged. */
+/* What is known of a case; appends the body to out where it is judged. AS_EFORMAT: it is not the
+ * body that was written. */
 int st_find(struct st_store *s, const char *stream, const char *kase, enum st_state *state,
 	    struct as_buf *out, struct as_err *e) AS_CHECKED;
 
@@ -165,7 +170,7 @@ int st_retain(struct st_store *s, const char *stream, const struct st_keep *keep
 	      size_t *gone, struct as_err *e) AS_CHECKED;
 
 /* Judgments after a number, in order: each is given to fn, until it returns false or there is no
- * more. *last is the stream's last number. */
+ * more. *last is the stream's last number. AS_EFORMAT: a body is not the one that was written. */
 typedef bool (*st_replay_fn)(void *ctx, uint64_t seq, const void *body, size_t size);
 int st_replay(struct st_store *s, const char *stream, uint64_t after, st_replay_fn fn, void *ctx,
 	      uint64_t *last, struct as_err *e) AS_CHECKED;
@@ -237,5 +242,59 @@ int st_dead_retry(struct st_store *s, struct st_retry *r, struct as_err *e) AS_C
  * were accepted, or gone. */
 int st_load(struct st_store *s, const char *stream, const char *kase, const struct st_page *page,
 	    struct as_buf *out, struct as_err *e) AS_CHECKED;
+
+/* Forgets the pages and the judgment of a judged case; the number, the judgment's digest and the
+ * case's id and keys stay, and a tombstone is replayed in its place. time: now, as text. Nothing
+ * happens to a case that is not judged (state says so) or purged already. AS_EFORMAT: the judgment
+ * cannot be read. */
+struct st_purged {
+	enum st_state state;
+	uint64_t seq;
+};
+int st_purge(struct st_store *s, const char *stream, const char *kase, const char *time,
+	     struct st_purged *out, struct as_err *e) AS_CHECKED;
+
+/* Looks at the next few rows until v->done: start with a zeroed one. The store may change in
+ * between. AS_EFORMAT or AS_EDAMAGE names the first break. */
+struct st_verify {
+	bool tail;  /* only the last judgments of each stream, nothing else */
+	bool whole; /* the structure of a file of any size; else of one that is quickly read */
+	bool done;
+	uint64_t streams, judgments, purged, cases, pages; /* looked at so far */
+	bool structure;                                    /* of the file, too */
+	/* Where it is: */
+	int walk;
+	int64_t at;
+	char stream[64], prev[IO_DIGEST_SIZE]; /* prev "": not known */
+	uint64_t next;
+};
+int st_verify(struct st_store *s, struct st_verify *v, struct as_err *e) AS_CHECKED;
+/* What a start looks at: the structure of a file that is quickly read, and the last judgments of
+ * each stream. */
+int st_check(struct st_store *s, struct as_err *e) AS_CHECKED;
+
+/* Copies the journal and what its spool has to one file, a little with each step, while groups are
+ * committed in between; the file is there when it is whole. Not within a group. AS_ECREATE; the
+ * store is as before. */
+struct st_backup;
+struct st_backed {
+	uint64_t pages; /* of the database */
+	uint64_t files; /* of the spool */
+};
+int st_backup_open(struct st_store *s, const char *path, struct st_backup **out,
+		   struct as_err *e) AS_CHECKED;
+int st_backup_step(struct st_backup *b, bool *done, struct st_backed *so_far,
+		   struct as_err *e) AS_CHECKED;
+void st_backup_close(struct st_backup *b); /* accepts NULL; one that is not whole is removed */
+
+/* Makes the state of a backup in a folder without a journal, verified, in an epoch that is new.
+ * AS_ECREATE: there is a journal. AS_EFORMAT, AS_EDAMAGE: the file is not whole. */
+struct st_restored {
+	char journal[ST_JOURNAL_SIZE];
+	uint64_t epoch;
+	struct st_verify verified;
+};
+int st_restore(const char *file, const char *state, struct st_restored *out,
+	       struct as_err *e) AS_CHECKED;
 
 #endif

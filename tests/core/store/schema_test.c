@@ -4,6 +4,10 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+/* SHA-256 of "one" and of "two2". */
+#define ONE "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"
+#define TWO "57920dd7d131ee68c80a2b1561bd2df7081b2eedb4c31b3777d6df8321b95eba"
+
 /* The tables as version 1 made them, with two judged cases and one that is open. */
 static const char old[] =
     "PRAGMA journal_mode = WAL;"
@@ -25,13 +29,13 @@ static const char old[] =
     "CREATE TABLE judgment(stream TEXT NOT NULL, seq INTEGER NOT NULL, sha256 TEXT NOT NULL,"
     " body BLOB NOT NULL, PRIMARY KEY(stream, seq)) STRICT;"
     "INSERT INTO journal VALUES(1, '0123456789abcdef0123456789abcdef', 1);"
-    "INSERT INTO stream VALUES('s', 2, 'of two');"
+    "INSERT INTO stream VALUES('s', 2, '" TWO "');"
     "INSERT INTO kase VALUES(1, 's', 'a', 1000, 1, 2);"
     "INSERT INTO kase VALUES(2, 's', 'b', 2000, 1, 1);"
     "INSERT INTO kase VALUES(3, 's', 'c', 3000, 0, NULL);"
     "INSERT INTO page VALUES(3, 'x', 0, 'text/plain', 'of x', 1, 0, x'31');"
-    "INSERT INTO judgment VALUES('s', 1, 'of one', CAST('one' AS BLOB));"
-    "INSERT INTO judgment VALUES('s', 2, 'of two', CAST('two2' AS BLOB));"
+    "INSERT INTO judgment VALUES('s', 1, '" ONE "', CAST('one' AS BLOB));"
+    "INSERT INTO judgment VALUES('s', 2, '" TWO "', CAST('two2' AS BLOB));"
     "PRAGMA user_version = 1;";
 
 static sqlite3 *open_db(void)

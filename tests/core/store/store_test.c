@@ -71,7 +71,7 @@ Test(store_store, what_is_no_journal_is_refused)
 	(void)tmpdir_file("state/journal.db",
 			  "this is no database, and long enough to be read as one "
 			  "if nobody looked at its first bytes");
-	fails(st_open(&s, tmpdir_path("state"), &e), AS_EIO, "not a database");
+	fails(st_open(&s, tmpdir_path("state"), &e), AS_EDAMAGE, "not a database");
 }
 
 Test(store_store, folder_that_cannot_be_made_is_named)
