@@ -83,7 +83,7 @@ struct dm_case {
 	bool idle;       /* waits for parts, and for nothing else */
 	struct dm_case *before, *after; /* of those that are idle */
 	bool rejected;
-	char part[IO_NAME_SIZE], limit[64], message[512]; /* of a rejection */
+	char part[IO_NAME_SIZE], limit[DM_LIMIT_SIZE], message[512]; /* of a rejection */
 	/* Given up: the page, the attempts at it, how the last one ended. */
 	bool dead;
 	uint32_t page, strikes;
@@ -338,6 +338,13 @@ void dm_dispatch(struct dm_daemon *d);
 /* letters.c: DLQ, through control only. Takes peer. */
 void dm_letters_take(struct dm_daemon *d, struct bus_bytes *peer, const struct bus_call *c);
 void dm_letters_answered(struct dm_daemon *d, struct dm_op *op);
+
+/* keep.c: VERIFY, PURGE and BACKUP, through control only. Takes peer. */
+bool dm_keep_is(const char *verb);
+void dm_keep_take(struct dm_daemon *d, struct bus_bytes *peer, const struct bus_call *c);
+/* Hands a verification back to the journal, where it is not over; the peer hears of it at times. */
+bool dm_verify_goes_on(struct dm_daemon *d, struct dm_op *op);
+void dm_kept(struct dm_daemon *d, struct dm_op *op);
 
 /* features.c */
 void dm_features_take(struct dm_daemon *d, struct bus_msg *m);

@@ -187,6 +187,11 @@ void dm_front_found(struct dm_daemon *d, struct dm_op *op)
 	struct as_buf b = { 0 };
 	struct io_jw w = { .b = &b };
 
+	if (op->rc != AS_OK) {
+		as_log(&d->log, AS_ERROR, "JOURNAL-DAMAGED", "error=\"%s\"", op->e.msg);
+		dm_say_error(d, d->front, op->peer, "journal", op->e.msg);
+		return;
+	}
 	if (op->state == ST_JUDGED) {
 		dm_say(d, d->front, op->peer, "JUDGMENT", &op->body);
 		return;
@@ -298,6 +303,9 @@ void dm_control_take(struct dm_daemon *d, struct bus_msg *m)
 	} else if (strcmp(c.verb, "DLQ") == 0) {
 		dm_letters_take(d, peer, &c);
 		peer = NULL;
+	} else if (dm_keep_is(c.verb)) {
+		dm_keep_take(d, peer, &c);
+		peer = NULL;
 	} else if (strcmp(c.verb, "DRAIN") == 0) {
 		dm_say(d, d->control, peer, "OK", NULL);
 		dm_drain(d);
@@ -306,7 +314,7 @@ void dm_control_take(struct dm_daemon *d, struct bus_msg *m)
 	} else {
 		d->count.malformed++;
 		dm_say_error(d, d->control, peer, "verb",
-			     "want RELOAD, DRAIN, DLQ, HELLO or STATUS");
+			     "want RELOAD, DRAIN, DLQ, VERIFY, PURGE, BACKUP, HELLO or STATUS");
 	}
 	bus_bytes_free(peer);
 	bus_call_free(&c);

@@ -43,6 +43,21 @@ void dm_op_free(struct dm_op *op)
 	free(op);
 }
 
+bool dm_is_fatal(int rc)
+{
+	return rc == AS_EIO || rc == AS_EDAMAGE || rc == AS_EFULL;
+}
+
+/* What one asker has to bear, and what is the end of the journal. */
+static int pass_on(const struct dm_op *op, struct as_err *e)
+{
+	if (dm_is_fatal(op->rc)) {
+		*e = op->e;
+		return op->rc;
+	}
+	return AS_OK;
+}
+
 static int do_submit(struct st_store *s, struct dm_op *op, struct as_err *e)
 {
 	struct st_page page[ST_PAGES_MAX];
@@ -82,7 +97,7 @@ static int do_judge(struct st_store *s, const struct dm_op *op, struct as_err *e
 {
 	const struct st_dead dead = { .part = op->dead ? op->page[0].name : "",
 				      .page = op->dead ? op->page[0].page : 0,
-				      .reason = DM_LIMIT_ATTEMPTS,
+				      .reason = op->limit,
 				      .attempts = op->dead ? op->page[0].strikes : 0,
 				      .ended = op->ended,
 				      .time = op->received };
@@ -125,7 +140,8 @@ static int do_replay(struct st_store *s, struct dm_op *op, struct as_err *e)
 		op->sent = op->bounds.first - 1;
 	} else {
 		op->end = as_calloc(op->credit, sizeof *op->end);
-		TRY(st_replay(s, op->stream, op->seq, take_body, op, &op->last, e));
+		op->rc = st_replay(s, op->stream, op->seq, take_body, op, &op->last, &op->e);
+		TRY(pass_on(op, e));
 	}
 out:
 	return rc;
@@ -167,11 +183,7 @@ static int do_load(struct st_store *s, struct dm_op *op, struct as_err *e)
 	const struct st_page page = { .name = op->page[0].name, .page = op->page[0].page };
 
 	op->rc = st_load(s, op->stream, op->kase, &page, &op->body, &op->e);
-	if (op->rc == AS_EIO) {
-		*e = op->e;
-		return AS_EIO;
-	}
-	return AS_OK;
+	return pass_on(op, e);
 }
 
 int dm_op_found(void *ctx, const struct st_case *c, const struct st_page *p, struct as_err *e)
@@ -228,11 +240,10 @@ static int do_wake(struct st_store *s, struct dm_op *op, struct as_err *e)
 
 static int do_find(struct st_store *s, struct dm_op *op, struct as_err *e)
 {
-	const int rc = st_find(s, op->stream, op->kase, &op->state, &op->body, e);
-
-	return rc == AS_OK && op->state == ST_OPEN
+	op->rc = st_find(s, op->stream, op->kase, &op->state, &op->body, &op->e);
+	return op->rc == AS_OK && op->state == ST_OPEN
 		   ? st_case(s, op->stream, op->kase, dm_op_found, op, e)
-		   : rc;
+		   : pass_on(op, e);
 }
 
 static int do_attempt(struct st_store *s, const struct dm_op *op, struct as_err *e)
@@ -276,11 +287,47 @@ static int run(struct st_store *s, struct dm_op *op, struct as_err *e)
 		return do_cursor(s, op, e);
 	case DM_OP_RETAIN:
 		return do_retain(s, op, e);
+	case DM_OP_VERIFY:
+	case DM_OP_PURGE:
+		return dm_keep_do(s, op, e);
+	case DM_OP_BACKUP:
 	case DM_OP_STOP:
 	case DM_OP_FAILED:
 		break;
 	}
 	return AS_OK;
+}
+
+/* A backup is taken between the groups, a little at a time. */
+static bool take_backup(struct dm_journal *j, struct dm_op *op)
+{
+	if (op->kind != DM_OP_BACKUP) {
+		return false;
+	}
+	if (j->backup != NULL) {
+		op->rc = as_fail(&op->e, AS_EAGAIN, "another backup is being written");
+		return false;
+	}
+	op->rc = st_backup_open(j->store, op->key, &j->copy, &op->e);
+	if (op->rc == AS_OK) {
+		j->backup = op;
+	}
+	return op->rc == AS_OK;
+}
+
+static int step_backup(struct dm_journal *j, struct as_err *e)
+{
+	struct dm_op *op = j->backup;
+	bool done = false;
+
+	op->rc = st_backup_step(j->copy, &done, &op->backed, &op->e);
+	if (op->rc == AS_OK && !done) {
+		return AS_OK;
+	}
+	st_backup_close(j->copy);
+	j->copy = NULL;
+	j->backup = NULL;
+	return bus_give(j->there, op, e);
 }
 
 /* One group: what has arrived, in one commit; only then it goes back. *stop: it was the last. */
@@ -308,6 +355,9 @@ static int do_group(struct dm_journal *j, bool *stop, struct as_err *e)
 		struct as_err ignored;
 
 		/* After a failure nobody may be answered: the outcome is not known. */
+		if (rc == AS_OK && take_backup(j, op[i])) {
+			continue;
+		}
 		if (rc != AS_OK || bus_give(j->there, op[i], &ignored) != AS_OK) {
 			dm_op_free(op[i]);
 		}
@@ -329,7 +379,9 @@ static void *work(void *arg)
 		if (rc == AS_OK) {
 			rc = st_rest(j->store, !item.in, &e);
 		}
-		if (rc == AS_OK && !item.in) {
+		if (rc == AS_OK && j->backup != NULL) {
+			rc = step_backup(j, &e);
+		} else if (rc == AS_OK && !item.in) {
 			rc = bus_poll(&item, 1, -1, &e);
 		}
 		if (rc == AS_OK) {
@@ -355,6 +407,7 @@ int dm_journal_start(struct dm_journal *j, struct bus *bus, const char *state, s
 	int rc;
 
 	TRY(st_open(&j->store, state, e));
+	TRY(st_check(j->store, e));
 	(void)snprintf(j->name, sizeof j->name, "%s", st_journal(j->store));
 	j->epoch = st_epoch(j->store);
 	TRY(bus_socket_open(&j->here, bus, &o, e));
@@ -378,6 +431,8 @@ void dm_journal_stop(struct dm_journal *j)
 		(void)pthread_join(j->thread, NULL);
 		j->running = false;
 	}
+	st_backup_close(j->copy); /* one that is not whole leaves nothing */
+	dm_op_free(j->backup);
 	while (j->here != NULL && bus_get(j->here, &op, &e) == AS_OK) {
 		dm_op_free(op);
 	}

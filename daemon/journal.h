@@ -13,7 +13,7 @@
 /* The limit of a case that was given up after DM_ATTEMPTS attempts at a page. */
 #define DM_LIMIT_ATTEMPTS "attempts"
 
-enum { DM_ENDED_SIZE = 64 };
+enum { DM_ENDED_SIZE = 64, DM_LIMIT_SIZE = 64 };
 
 enum dm_op_kind {
 	DM_OP_OPEN, /* a stream: its last number, its cases that are not judged */
@@ -31,6 +31,9 @@ enum dm_op_kind {
 	DM_OP_ACK,       /* up to seq */
 	DM_OP_UNSUBSCRIBE,
 	DM_OP_RETAIN, /* lets go of a few judgments */
+	DM_OP_VERIFY, /* looks at a few rows */
+	DM_OP_PURGE,
+	DM_OP_BACKUP, /* comes back when it is written */
 	DM_OP_STOP,
 	DM_OP_FAILED, /* from the journal: nothing more can be written */
 };
@@ -69,14 +72,14 @@ struct dm_op {
 	enum dm_op_kind kind;
 	enum dm_letter letter; /* LETTER: what */
 	enum dm_replay replay; /* REPLAY */
-	enum st_state state;   /* FIND */
-	int rc;                /* LOAD, LETTER, FAILED */
+	enum st_state state;   /* FIND, PURGE */
+	int rc;                /* of what may fail and the daemon goes on; FAILED */
 	char stream[IO_NAME_SIZE];
 	char kase[IO_CASE_MAX + 1];
 	struct bus_bytes *peer; /* whom to answer, or NULL */
 	void *owner;            /* the loop's: a job, a case, a model */
 	/* SUBMIT, LOAD */
-	char *key;
+	char *key; /* BACKUP: the file */
 	char manifest[IO_DIGEST_SIZE];
 	bool complete, closed, wait;
 	bool early;       /* its pages are queued for workers already */
@@ -94,6 +97,7 @@ struct dm_op {
 	 * attempt at a dead page did */
 	uint64_t id;
 	char ended[DM_ENDED_SIZE];
+	char limit[DM_LIMIT_SIZE]; /* JUDGE of a dead page: that of the rejection */
 	char as[IO_CASE_MAX + 1];
 	/* JUDGE: body; FIND, LOAD: appended to body; REPLAY: bodies one after another in it */
 	uint64_t seq;  /* JUDGE; REPLAY: after */
@@ -108,6 +112,9 @@ struct dm_op {
 	uint64_t cursor;         /* SUBSCRIBE, ACK: where the name is */
 	struct st_keep keep;     /* RETAIN; received: now */
 	size_t gone;             /* how many it let go */
+	struct st_verify verify; /* VERIFY: so far */
+	int64_t told;            /* monotonic ns: when the peer was told how far it is */
+	struct st_backed backed; /* BACKUP */
 	struct dm_found *found;  /* OPEN, WAKE; FIND and SUBMIT: the case itself */
 	size_t founds;
 	size_t parked; /* OPEN: cases of the stream that wait on disk */
@@ -124,7 +131,14 @@ int dm_letter_do(struct st_store *s, struct dm_op *op, struct as_err *e) AS_CHEC
 int dm_op_found(void *ctx, const struct st_case *c, const struct st_page *p,
 		struct as_err *e) AS_CHECKED;
 
+/* keep.c: the journal's side of VERIFY and PURGE. */
+int dm_keep_do(struct st_store *s, struct dm_op *op, struct as_err *e) AS_CHECKED;
+/* Whether nothing more can be done with the store after this. */
+bool dm_is_fatal(int rc);
+
 struct dm_journal {
+	struct dm_op *backup;    /* under way, between the groups */
+	struct st_backup *copy;  /* of it */
 	struct bus_socket *here; /* the loop's end */
 	struct bus_socket *there;
 	struct st_store *store; /* the thread's, while it runs */

@@ -80,9 +80,9 @@ int dm_letter_do(struct st_store *s, struct dm_op *op, struct as_err *e)
 		op->rc = st_dead_drop(s, op->id, &op->e);
 		break;
 	}
-	if (op->rc == AS_EIO) {
+	if (dm_is_fatal(op->rc)) {
 		*e = op->e;
-		return AS_EIO;
+		return op->rc;
 	}
 	return AS_OK;
 }

@@ -83,6 +83,11 @@ static void take_op(struct dm_daemon *d, struct dm_op *op)
 	case DM_OP_RETAIN:
 		dm_retained(d, op);
 		break;
+	case DM_OP_VERIFY:
+	case DM_OP_PURGE:
+	case DM_OP_BACKUP:
+		dm_kept(d, op);
+		break;
 	case DM_OP_OVER:
 	case DM_OP_STOP:
 	case DM_OP_FAILED:
@@ -101,6 +106,9 @@ static int take_journal(struct dm_daemon *d, struct as_err *e)
 			*e = op->e;
 			dm_op_free(op);
 			return rc;
+		}
+		if (op->kind == DM_OP_VERIFY && dm_verify_goes_on(d, op)) {
+			continue;
 		}
 		take_op(d, op);
 		dm_op_free(op);

@@ -101,6 +101,7 @@ static void hand_over(struct dm_daemon *d, struct dm_case *c, const struct fu_ou
 		op->page->strikes = c->strikes;
 		(void)snprintf(op->page->name, sizeof op->page->name, "%s", c->part);
 		(void)snprintf(op->ended, sizeof op->ended, "%s", c->ended);
+		(void)snprintf(op->limit, sizeof op->limit, "%s", c->limit);
 	}
 	write_judgment(d, c, op->seq, o, &op->body);
 	io_digest(op->body.data, op->body.len, op->sha256);

@@ -147,6 +147,11 @@ void dm_replayed(struct dm_daemon *d, struct dm_op *op)
 		}
 		start = op->end[i];
 	}
+	if (op->rc != AS_OK) {
+		as_log(&d->log, AS_ERROR, "JOURNAL-DAMAGED", "error=\"%s\"", op->e.msg);
+		dm_say_error(d, d->front, op->peer, "journal", op->e.msg);
+		return; /* what stands before the damage was sent */
+	}
 	say_end(d, op);
 }
 

@@ -316,7 +316,10 @@ void dm_workers_check(struct dm_daemon *d, int64_t now)
 			w->limit = "lease";
 			dm_child_kill(d, w->child); /* its death is seen, and gives the jobs back */
 		} else if (fault != NULL) {
-			d->count.expired += w->jobs > 0;
+			if (w->jobs > 0) {
+				d->count.expired++;
+				w->limit = "lease";
+			}
 			dm_worker_say(d, w, "STOP");
 			dm_worker_lost(d, w, fault);
 		} else if (w->retiring && w->jobs == 0 && is_spare(d, w)) {

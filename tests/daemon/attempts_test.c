@@ -112,6 +112,7 @@ Test(daemon_attempts, page_that_ends_the_daemon_three_times_alone_is_a_dead_lett
 	same(hall_data(&h, "part"), "a");
 	same(ask_letters(&h, "{\"do\":\"list\"}"), "DLQ");
 	same(io_json_find_str(letter(&h), "case", ""), "bad");
+	same(io_json_find_str(letter(&h), "limit", ""), "attempts");
 	same(io_json_find_str(letter(&h), "ended", ""), "the daemon ended");
 	cr_assert(eq(u64, io_json_find_u64(letter(&h), "attempts", 0), 3));
 	same(ask_letters(&h, "{\"do\":\"retry\",\"id\":1}"), "DLQ");
@@ -144,8 +145,9 @@ Test(daemon_attempts, two_strikes_of_an_earlier_daemon_count)
 	do {
 		(void)hall_ask(&h, h.front, "GET", "{\"stream\":\"s\",\"case\":\"bad\"}");
 	} while (strcmp(h.c.verb, "JUDGMENT") != 0);
-	same(hall_data(&h, "limit"), "attempts");
+	same(hall_data(&h, "limit"), "lease");
 	same(ask_letters(&h, "{\"do\":\"show\",\"id\":1}"), "DLQ");
+	same(io_json_find_str(letter(&h), "limit", ""), "lease");
 	same(io_json_find_str(letter(&h), "ended", ""), "a lease ended");
 	same(ask_letters(&h, "{\"do\":\"drop\",\"id\":1}"), "DLQ");
 	same(ask_letters(&h, "{\"do\":\"list\"}"), "DLQ");

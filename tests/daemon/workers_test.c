@@ -225,7 +225,7 @@ Test(daemon_workers, poison_is_found_alone_and_ends_after_three_attempts)
 	same(hall_hear(&h, h.front), "JUDGMENT");
 	same(hall_str(&h, "subject"), "guilty");
 	same(hall_data(&h, "kind"), "rejected");
-	same(hall_data(&h, "limit"), "attempts");
+	same(hall_data(&h, "limit"), "lease");
 	same(hall_submit(&h, "innocent", "b", "fine too"), "ACCEPTED");
 	j = hall_job(&h, h.work);
 	hall_encode(&h, &j, 1.0F);
@@ -252,7 +252,7 @@ Test(daemon_workers, job_that_was_running_is_charged_the_others_are_not)
 		begin_again(&h, 1);
 	}
 	same(hall_hear(&h, h.front), "JUDGMENT");
-	same(hall_data(&h, "limit"), "attempts");
+	same(hall_data(&h, "limit"), "lease");
 	same(hall_submit(&h, "next", "a", "fine"), "ACCEPTED");
 	j = hall_job(&h, h.work);
 	same(j.text, "fine");

@@ -263,6 +263,23 @@ static void build_poison(const char *daemon_settings)
 	    world_format("%s[encoder.poison]\nplugin = %s/poison.so\n", daemon_settings, tmpdir()));
 }
 
+/* A case that was given up is a dead letter for the same reason. */
+static void is_dead(const char *name, const char *limit)
+{
+	const char *want = world_format("\"case\":\"%s\"", name);
+	const char *reason = world_format("\"limit\":\"%s\"", limit);
+	const char *at;
+	struct proc p;
+
+	cr_assert(eq(int, proc_run(&p, "assay", "dlq", "list", "--json"), 0), "%s", p.err.data);
+	at = strstr(p.out.data, want);
+	cr_assert(at != NULL, "%s: %s", name, p.out.data);
+	at = strstr(at, "\"limit\":");
+	cr_assert(at != NULL && strncmp(at, reason, strlen(reason)) == 0, "%s: %s", name,
+		  p.out.data);
+	proc_free(&p);
+}
+
 /* Submits "try NAME"; the case is rejected by that limit. */
 static void attack(const char *name, const char *limit)
 {
@@ -295,15 +312,22 @@ Test(e2e_plugin, hostile_plugin_breaks_out_in_none_of_these_ways)
 	if (!SANDBOXED) {
 		cr_skip_test("an instrumented build has no sandbox");
 	}
-	build_poison("sandbox = require\nworker_memory = 536870912\njob_cpu_s = 1\n");
+	build_poison(
+	    "sandbox = require\nworker_memory = 536870912\njob_cpu_s = 1\njob_max_s = 3\n");
 	world_start(&w, tmpdir_path("assayd.ini"));
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
 		attack(refused[i], "refused");
 	}
 	for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++) {
 		attack(deadly[i], "sandbox");
+		is_dead(deadly[i], "sandbox");
 	}
 	attack("burn", "cpu");
+	is_dead("burn", "cpu");
+	attack("hang", "lease");
+	is_dead("hang", "lease");
+	attack("bomb", "attempts"); /* it aborts where it gets no more memory */
+	is_dead("bomb", "attempts");
 	cr_assert(eq(int,
 		     proc_run(&p, "assay", "submit", "--stream", "series", "--data",
 			      tmpdir_path("cases.csv"), "--wait"),

@@ -133,6 +133,22 @@ static int burn(void)
 	return 0;
 }
 
+static int hang(void)
+{
+	return wait_for_ever(NULL) == NULL;
+}
+
+/* Takes memory until there is none, and ends as a program does that cannot go on. */
+static int bomb(void)
+{
+	for (;;) {
+		if (malloc((size_t)16 << 20) == NULL) {
+			abort();
+		}
+	}
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*fn)(void); /* -1 and errno: refused */
@@ -150,6 +166,8 @@ static const struct {
 	{ "ptrace", trace_parent },
 	{ "kill", kill_all },
 	{ "burn", burn },
+	{ "hang", hang },
+	{ "bomb", bomb },
 };
 
 /* What came of the attack that the item names: it is refused, and `why` tells. */
