@@ -42,7 +42,7 @@ deps_fusion/stage := fusion plugins core/io core/base
 deps_train := fusion encoders encoders/text encoders/image encoders/table plugins \
 	core/io core/nn core/tensor core/text core/base
 deps_daemon := fusion/stage fusion plugins core/store core/bus core/io core/tensor core/base
-deps_tools/assay := train fusion encoders plugins core/bus core/io core/nn core/tensor core/base
+deps_tools/assay := train fusion encoders plugins core/bus core/store core/io core/nn core/tensor core/base
 
 # ---- third-party headers: each is visible in one room only ------------------------------------
 pkgs_core/tensor := openblas

@@ -83,5 +83,7 @@ int cmd_watch(const char *runtime, int argc, char **argv);
 int cmd_get(const char *runtime, int argc, char **argv);
 int cmd_status(const char *runtime, int argc, char **argv);
 int cmd_dlq(const char *runtime, int argc, char **argv);
+int cmd_purge(const char *runtime, int argc, char **argv);
+int cmd_journal(const char *runtime, int argc, char **argv);
 
 #endif

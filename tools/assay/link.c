@@ -70,6 +70,18 @@ void cmd_link_body(const struct cmd_link *l, struct as_buf *out)
 	as_buf_put(out, bus_data(&l->msg, 2), bus_size(&l->msg, 2));
 }
 
+bool cmd_link_blames(const struct cmd_link *l, const char *field)
+{
+	struct json_t *doc = NULL;
+	struct as_err e;
+	const bool read = l->msg.n > 2 && io_json_parse(bus_data(&l->msg, 2), bus_size(&l->msg, 2),
+							"an answer", &doc, &e) == AS_OK;
+	const bool blames = read && strcmp(io_json_find_str(doc, "field", ""), field) == 0;
+
+	io_json_free(doc);
+	return blames;
+}
+
 int cmd_link_why(const struct cmd_link *l, const char *stream, int rc, struct as_err *e)
 {
 	const struct json_t *streams = io_json_find(l->hello.doc, "streams");

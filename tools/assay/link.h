@@ -32,6 +32,8 @@ int cmd_link_ask(struct cmd_link *l, const char *verb, const struct as_buf *json
 int cmd_link_next(struct cmd_link *l, int wait_ms, struct as_err *e) AS_CHECKED;
 /* The answer's frame 2, as it came. */
 void cmd_link_body(const struct cmd_link *l, struct as_buf *out);
+/* Whether the answer that was ERROR (AS_EPROTO) names this member as the one at fault. */
+bool cmd_link_blames(const struct cmd_link *l, const char *field);
 /* Why a request about a stream failed: AS_ENOINPUT where HELLO did not name the stream, else rc. */
 int cmd_link_why(const struct cmd_link *l, const char *stream, int rc, struct as_err *e);
 

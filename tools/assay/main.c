@@ -31,6 +31,8 @@ static const struct command commands[] = {
 	{ "get", "one case's judgment, or where it is", NULL, cmd_get },
 	{ "status", "what a daemon is doing", NULL, cmd_status },
 	{ "dlq", "cases that a daemon has given up", NULL, cmd_dlq },
+	{ "purge", "forget a judged case", NULL, cmd_purge },
+	{ "journal", "verify, back up and restore a daemon's journal", NULL, cmd_journal },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -329,6 +329,8 @@ void cmd_print_judgment(FILE *f, const struct json_t *body, bool colour)
 		put_text(f, io_json_find_str(data, "message", "?"));
 		put_colour(f, colour, PLAIN);
 		(void)fputs("\n", f);
+	} else if (strcmp(kind, "purged") == 0) {
+		(void)fputs("  purged\n", f);
 	} else {
 		(void)fputs("  a judgment of a kind that is not known here\n", f);
 	}
