@@ -76,8 +76,8 @@ int st_backup_open(struct st_store *s, const char *path, struct st_backup **out,
 		goto out;
 	}
 	(void)close(fd);
-	if (sqlite3_open_v2(b->beside, &b->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
-	    SQLITE_OK) {
+	if (sqlite3_open_v2(b->beside, &b->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+			    st_pages()) != SQLITE_OK) {
 		rc = fail_db(b, e);
 		goto out;
 	}

@@ -178,12 +178,21 @@ static int give_name(const char *state, const char *path, struct as_err *e)
 	struct as_buf to = { 0 };
 	int rc = AS_OK;
 
+	as_buf_printf(&to, "%s/journal.mark", state);
+	if (unlink(to.data) != 0 && errno != ENOENT) {
+		rc = fail(to.data, e);
+		goto out;
+	}
+	as_buf_clear(&to);
 	as_buf_printf(&to, "%s/journal.db", state);
 	if (renameat2(AT_FDCWD, path, AT_FDCWD, to.data, RENAME_NOREPLACE) != 0) {
 		rc = fail(to.data, e);
+		goto out;
 	}
+	TRY(st_sync(state, e));
+out:
 	as_buf_free(&to);
-	return rc == AS_OK ? st_sync(state, e) : rc;
+	return rc;
 }
 
 int st_restore(const char *file, const char *state, struct st_restored *out, struct as_err *e)

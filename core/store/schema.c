@@ -71,4 +71,8 @@ static const char version_3[] =
     "CREATE TRIGGER kase_gone AFTER DELETE ON kase BEGIN"
     " DELETE FROM dead WHERE kase = old.id; END;";
 
-const char *const st_schema[ST_VERSION] = { version_1, version_2, version_3 };
+/* journal.commits counts those that changed something. */
+static const char version_4[] =
+    "ALTER TABLE journal ADD COLUMN commits INTEGER NOT NULL DEFAULT 0;";
+
+const char *const st_schema[ST_VERSION] = { version_1, version_2, version_3, version_4 };

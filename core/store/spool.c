@@ -60,7 +60,8 @@ int st_write_all(int fd, const char *data, size_t n)
 	return 0;
 }
 
-/* Written beside and renamed: a file under its digest's name is whole. */
+/* One that finds no room has done nothing; of one that is not synced nobody knows. Written beside
+ * and renamed: a file under its digest's name is whole. */
 static int write_file(const struct st_store *s, const struct st_spooled *in, struct as_err *e)
 {
 	struct as_buf path = { 0 };
@@ -75,10 +76,14 @@ static int write_file(const struct st_store *s, const struct st_spooled *in, str
 	}
 	path_of(s, in->sha256, ".new", &beside);
 	fd = open(beside.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
-	if (fd < 0) {
-		rc = fail("make", beside.data, e);
-	} else if (st_write_all(fd, in->data, in->size) != 0 || fsync(fd) != 0) {
+	if (fd < 0 || st_write_all(fd, in->data, in->size) != 0) {
+		const bool full = errno == ENOSPC || errno == EDQUOT;
+
 		rc = fail("write", beside.data, e);
+		rc = e->code = full ? AS_EFULL : rc;
+		(void)unlink(beside.data);
+	} else if (fsync(fd) != 0) {
+		rc = fail("fsync", beside.data, e);
 	} else if (rename(beside.data, path.data) != 0) {
 		rc = fail("rename to", path.data, e);
 	}
@@ -115,8 +120,15 @@ int st_spool_sync(struct st_store *s, struct as_err *e)
 	if (rc == AS_OK && s->ins > 0) {
 		rc = st_sync(s->spool, e);
 	}
-	s->ins = 0;
 	return rc;
+}
+
+void st_spool_undo(struct st_store *s)
+{
+	for (size_t i = 0; i < s->ins; i++) {
+		st_spool_drop(s, s->in[i].sha256);
+	}
+	s->ins = 0;
 }
 
 /* Removes the file unless a page that is not judged needs it. */

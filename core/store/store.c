@@ -45,7 +45,7 @@ static const char look_settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
 int st_fail(struct st_store *s, const char *what, struct as_err *e)
 {
 	const int extended = sqlite3_extended_errcode(s->db);
-	int code = AS_EIO;
+	int code = extended == SQLITE_IOERR_DATA ? AS_EDAMAGE : AS_EIO;
 
 	switch (extended & 0xff) {
 	case SQLITE_CORRUPT:
@@ -58,7 +58,9 @@ int st_fail(struct st_store *s, const char *what, struct as_err *e)
 	default:
 		break;
 	}
-	return as_fail(e, code, "journal: %.80s: %s", what, sqlite3_errmsg(s->db));
+	return as_fail(e, code, "journal: %.80s: %s", what,
+		       extended == SQLITE_IOERR_DATA ? "a page is not what was written"
+						     : sqlite3_errmsg(s->db));
 }
 
 sqlite3_stmt *st_use(struct st_store *s, enum st_sql which, const char *const *text)
@@ -158,13 +160,14 @@ static int read_journal(struct st_store *s, struct as_err *e)
 	sqlite3_stmt *q = NULL;
 	int rc = AS_OK;
 
-	if (sqlite3_prepare_v2(s->db, "SELECT name, epoch FROM journal", -1, &q, NULL) !=
+	if (sqlite3_prepare_v2(s->db, "SELECT name, epoch, commits FROM journal", -1, &q, NULL) !=
 		SQLITE_OK ||
 	    sqlite3_step(q) != SQLITE_ROW) {
 		rc = st_fail(s, "its name", e);
 	} else {
 		(void)snprintf(s->journal, sizeof s->journal, "%s", sqlite3_column_text(q, 0));
 		s->epoch = (uint64_t)sqlite3_column_int64(q, 1);
+		s->commits = (uint64_t)sqlite3_column_int64(q, 2);
 	}
 	(void)sqlite3_finalize(q);
 	return rc;
@@ -192,14 +195,21 @@ static int note_wal(void *ctx, sqlite3 *db, const char *name, int pages)
 	return SQLITE_OK;
 }
 
+void st_keep_files(struct st_store *s)
+{
+	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
 /* Takes the lock and keeps it. */
 static int set_up(struct st_store *s, const char *state, struct as_err *e)
 {
+	int sum = ST_SUM; /* of a file that is made now */
 	int rc;
 
+	(void)sqlite3_file_control(s->db, "main", SQLITE_FCNTL_RESERVE_BYTES, &sum);
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	if (s->look) {
-		(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+		st_keep_files(s);
 		rc = st_text(s, look_settings, e);
 	} else {
 		rc = st_text(s, settings, e);
@@ -219,7 +229,7 @@ static int open_db(struct st_store *s, const char *state, const char *path, stru
 	int version = 0;
 	int rc;
 
-	if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK) {
+	if (sqlite3_open_v2(path, &s->db, flags, st_pages()) != SQLITE_OK) {
 		return as_fail(e, s->look ? AS_ENOINPUT : AS_ECREATE, "%s: %s", path,
 			       s->db ? sqlite3_errmsg(s->db) : "out of memory");
 	}
@@ -252,6 +262,9 @@ int st_open_file(struct st_store **out, const char *state, const char *name, boo
 	as_buf_printf(&path, "%s/spool", state);
 	s->spool = path.data;
 	path = (struct as_buf){ 0 };
+	as_buf_printf(&path, "%s/reserve", state);
+	s->reserve = path.data;
+	path = (struct as_buf){ 0 };
 	as_buf_printf(&path, "%s/%s", state, name);
 	if (!look) {
 		TRY(io_make_dirs(s->spool, STATE_MODE, e));
@@ -265,23 +278,42 @@ out:
 	return rc;
 }
 
-int st_open(struct st_store **out, const char *state, struct as_err *e)
+/* The journal of the folder, and its mark. */
+static int open_state(struct st_store **out, const char *state, bool look, struct as_err *e)
 {
-	int rc = st_open_file(out, state, "journal.db", false, e);
+	struct as_buf db = { 0 };
+	struct as_buf mark = { 0 };
+	int rc;
 
-	if (rc == AS_OK) {
-		rc = st_spool_open(*out, e);
+	*out = NULL;
+	as_buf_printf(&db, "%s/journal.db", state);
+	as_buf_printf(&mark, "%s/journal.mark", state);
+	TRY(st_mark_check(db.data, mark.data, e));
+	TRY(st_open_file(out, state, "journal.db", look, e));
+	rc = st_mark_open(*out, mark.data, e);
+	if (rc != AS_OK) {
+		st_keep_files(*out);
+		goto out;
 	}
+	TRY(look ? AS_OK : st_spool_open(*out, e));
+out:
 	if (rc != AS_OK) {
 		st_close(*out);
 		*out = NULL;
 	}
+	as_buf_free(&mark);
+	as_buf_free(&db);
 	return rc;
+}
+
+int st_open(struct st_store **out, const char *state, struct as_err *e)
+{
+	return open_state(out, state, false, e);
 }
 
 int st_look(struct st_store **out, const char *state, struct as_err *e)
 {
-	return st_open_file(out, state, "journal.db", true, e);
+	return open_state(out, state, true, e);
 }
 
 void st_close(struct st_store *s)
@@ -293,7 +325,9 @@ void st_close(struct st_store *s)
 		(void)sqlite3_finalize(s->stmt[i]);
 	}
 	(void)sqlite3_close(s->db);
+	st_mark_close(s);
 	free(s->spool);
+	free(s->reserve);
 	free(s->in);
 	free(s->out);
 	free(s);
@@ -311,6 +345,7 @@ uint64_t st_epoch(const struct st_store *s)
 
 int st_begin(struct st_store *s, struct as_err *e)
 {
+	s->changes = sqlite3_total_changes64(s->db);
 	return st_run(s, st_use(s, s->look ? ST_SQL_BEGIN_LOOK : ST_SQL_BEGIN, NULL), e);
 }
 
@@ -330,17 +365,40 @@ int st_rest(struct st_store *s, bool idle, struct as_err *e)
 	return AS_OK;
 }
 
+/* A group that changed something is counted; one that only read writes nothing. */
+static int count_commit(struct st_store *s, bool *counted, struct as_err *e)
+{
+	sqlite3_stmt *q = st_use(s, ST_SQL_COMMITS, NULL);
+
+	*counted = sqlite3_total_changes64(s->db) != s->changes;
+	(void)sqlite3_bind_int64(q, 1, (sqlite3_int64)s->commits + 1);
+	return *counted ? st_run(s, q, e) : AS_OK;
+}
+
 int st_commit(struct st_store *s, struct as_err *e)
 {
+	bool counted;
 	int rc;
 
 	TRY(st_spool_sync(s, e));
+	TRY(count_commit(s, &counted, e));
 	TRY(st_run(s, st_use(s, ST_SQL_COMMIT, NULL), e));
+	s->commits += counted;
+	st_mark_put(s);
+	s->ins = 0;
 	TRY(st_spool_sweep(s, e));
-	if (s->scrub) {
-		s->scrub = false;
-		TRY(st_text(s, "PRAGMA wal_checkpoint(TRUNCATE)", e));
-	}
+	rc = s->scrub ? st_text(s, "PRAGMA wal_checkpoint(TRUNCATE)", e) : AS_OK;
+	s->scrub = rc == AS_EFULL; /* then with the next one: this one has happened */
+	rc = rc == AS_EFULL ? AS_OK : rc;
 out:
 	return rc;
+}
+
+int st_rollback(struct st_store *s, struct as_err *e)
+{
+	/* SQLite may have done so itself. */
+	const int rc = sqlite3_get_autocommit(s->db) != 0 ? AS_OK : st_text(s, "ROLLBACK", e);
+
+	st_spool_undo(s);
+	return rc == AS_OK ? st_spool_sweep(s, e) : rc;
 }

@@ -6,7 +6,8 @@
  * Work is done in groups: st_begin, any number of operations, st_commit; nothing of a group may be
  * answered before st_commit has returned AS_OK. Pages over ST_INLINE_MAX bytes are files named by
  * their digest in STATE/spool, fsynced before the commit. After any AS_EIO the outcome is unknown:
- * the process ends, and the next one finds out. After AS_EDAMAGE nothing more is to be believed. */
+ * the process ends, and the next one finds out. AS_EFULL is known: see st_rollback. After
+ * AS_EDAMAGE nothing more is to be believed. */
 #ifndef ST_STORE_H
 #define ST_STORE_H
 
@@ -43,6 +44,13 @@ uint64_t st_epoch(const struct st_store *s);
 
 int st_begin(struct st_store *s, struct as_err *e) AS_CHECKED;
 int st_commit(struct st_store *s, struct as_err *e) AS_CHECKED;
+/* After AS_EFULL, of st_commit too: the group has not happened, and may be tried again with less.
+ */
+int st_rollback(struct st_store *s, struct as_err *e) AS_CHECKED;
+/* Makes STATE/reserve of so many bytes; *held is false where there is no room for it and as much
+ * again. The other removes it. */
+int st_reserve(struct st_store *s, uint64_t bytes, bool *held, struct as_err *e) AS_CHECKED;
+int st_reserve_give_up(struct st_store *s, struct as_err *e) AS_CHECKED;
 /* Between groups: copies what the WAL holds into the database where it has become long; idle:
  * nobody waits, so sooner. */
 int st_rest(struct st_store *s, bool idle, struct as_err *e) AS_CHECKED;

@@ -338,5 +338,9 @@ int st_check(struct st_store *s, struct as_err *e)
 	if (rc == AS_EFORMAT) {
 		rc = e->code = AS_EDAMAGE;
 	}
-	return rc == AS_OK ? AS_OK : as_wrap(e, "the journal is damaged");
+	if (rc != AS_OK) {
+		st_keep_files(s);
+		return as_wrap(e, "the journal is damaged");
+	}
+	return AS_OK;
 }

@@ -113,13 +113,22 @@ static inline void kit_fill(struct st_store *s, int first, int last)
 	}
 }
 
-/* Runs SQL on the closed journal of kit_open and opens it again. */
+/* The closed journal of kit_open, through the layer that keeps its pages' sums. */
+static inline void kit_db(sqlite3 **db)
+{
+	cr_assert(zero(int, sqlite3_open_v2(tmpdir_path("state/journal.db"), db,
+					    SQLITE_OPEN_READWRITE, "assay")));
+	cr_assert(
+	    zero(int, sqlite3_exec(*db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL)));
+}
+
+/* Runs SQL on it and opens it again. */
 static inline void kit_sql(const char *sql, struct st_store **s)
 {
 	sqlite3 *db;
 
 	st_close(*s);
-	cr_assert(zero(int, sqlite3_open(tmpdir_path("state/journal.db"), &db)));
+	kit_db(&db);
 	cr_assert(zero(int, sqlite3_exec(db, sql, NULL, NULL, NULL)), "%s", sqlite3_errmsg(db));
 	(void)sqlite3_close(db);
 	*s = kit_open();

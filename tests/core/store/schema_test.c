@@ -96,7 +96,7 @@ Test(store_schema, journal_of_version_1_is_taken_over_whole)
 	ok(kit_judge(s, "c", 3, "three", &e));
 	st_close(s);
 	db = open_db();
-	cr_assert(eq(i64, number(db, "PRAGMA user_version"), 3));
+	cr_assert(eq(i64, number(db, "PRAGMA user_version"), 4));
 	cr_assert(eq(i64, number(db, "SELECT kase FROM judgment WHERE seq = 1"), 2));
 	cr_assert(eq(i64, number(db, "SELECT kase FROM judgment WHERE seq = 2"), 1));
 	cr_assert(eq(i64, number(db, "SELECT kase FROM judgment WHERE seq = 3"), 3));

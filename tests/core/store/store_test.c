@@ -56,7 +56,7 @@ Test(store_store, newer_journal_is_refused_by_version)
 	sqlite3 *db;
 
 	st_close(s);
-	cr_assert(zero(int, sqlite3_open(tmpdir_path("state/journal.db"), &db)));
+	kit_db(&db);
 	cr_assert(zero(int, sqlite3_exec(db, "PRAGMA user_version = 99", NULL, NULL, NULL)));
 	(void)sqlite3_close(db);
 	fails(st_open(&s, tmpdir_path("state"), &e), AS_ECONFIG, "version 99");
