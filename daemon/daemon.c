@@ -197,11 +197,15 @@ int dm_start(struct dm_daemon *d, struct as_err *e)
 	TRY(dm_sandbox_check(d, &d->config, e));
 	TRY(watch_signals(d, e));
 	TRY(bus_open(&d->bus, e));
+	d->failures = dm_failures(d);
+	d->read_only = d->failures >= DM_FAILURES;
+	d->journal.look = d->read_only;
+	d->journal.reserve = d->config.daemon.reserve_bytes;
 	TRY(dm_journal_start(&d->journal, d->bus, d->config.daemon.state, e));
 	TRY(bind_sockets(d, e));
 	TRY(dm_fuse_start(&d->fuse, d->bus, d->config.daemon.threads, e));
 	rc = dm_streams_apply(d, &d->config, e);
-	if (rc == AS_OK) {
+	if (rc == AS_OK && !d->read_only) { /* nothing is encoded */
 		rc = dm_children_apply(d, &d->config, e);
 	}
 	if (rc != AS_OK) {
@@ -211,6 +215,10 @@ int dm_start(struct dm_daemon *d, struct as_err *e)
 	as_log(&d->log, AS_INFO, "START", "version=%s pid=%d journal=%s epoch=%" PRIu64 " state=%s",
 	       ASSAY_VERSION, (int)getpid(), d->journal.name, d->journal.epoch,
 	       d->config.daemon.state);
+	if (d->read_only) {
+		as_log(&d->log, AS_ERROR, "READ-ONLY", "failures=%u file=%s/failures", d->failures,
+		       d->config.daemon.state);
+	}
 out:
 	return rc;
 }

@@ -25,6 +25,7 @@ enum {
 	DM_INSIDE_MAX = 1024, /* operations in the journal from which on clients are not read */
 	DM_CLEARED_MAX = 256, /* jobs of a lane that wait with their attempt written down */
 	DM_TICK_MS = 1000,
+	DM_FAILURES = 3,    /* daemons in a row that could not write; the next one only reads */
 	DM_TYPE_SIZE = 128, /* of a media type and its NUL */
 	DM_PAGES_MAX = IO_PARTS_MAX * IO_PAGES_MAX,
 	DM_TOKEN_SIZE = 33,
@@ -199,6 +200,9 @@ struct dm_daemon {
 	int64_t started, ticked; /* monotonic ns */
 	int64_t stop_at;         /* draining until then at most; 0: not draining */
 	bool stop;
+	bool full;         /* the disk is: nothing is accepted */
+	bool read_only;    /* too many daemons before this one could not write */
+	unsigned failures; /* how many; 0 again when this one has lived long enough */
 	struct dm_counters count;
 };
 
@@ -262,6 +266,10 @@ bool dm_cursor_is(const char *verb);
 bool dm_cursor_take(struct dm_daemon *d, struct bus_bytes *peer, const struct bus_call *c);
 void dm_cursor_moved(struct dm_daemon *d, struct dm_op *op);
 
+/* failures.c: daemons in a row that ended because they could not write. */
+unsigned dm_failures(const struct dm_daemon *d);
+void dm_failures_put(const struct dm_daemon *d, unsigned n);
+
 /* retain.c: lets go of judgments that are old enough, a few at a time. */
 void dm_retain(struct dm_daemon *d);
 void dm_retained(struct dm_daemon *d, struct dm_op *op);
@@ -272,6 +280,8 @@ void dm_hello_write(const struct dm_daemon *d, struct as_buf *out);
 bool dm_ready(const struct dm_daemon *d);
 
 /* submit.c */
+/* Why nothing is accepted now, or NULL. */
+const char *dm_unwritable(const struct dm_daemon *d);
 bool dm_case_named(const char *id); /* whether it can be a case's id */
 void dm_submit_take(struct dm_daemon *d, struct bus_bytes *peer, struct bus_call *c,
 		    struct bus_msg *m);

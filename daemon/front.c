@@ -208,8 +208,9 @@ void dm_front_found(struct dm_daemon *d, struct dm_op *op)
 	io_jw_str(&w, "stream", op->stream);
 	io_jw_str(&w, "case", op->kase);
 	io_jw_str(&w, "message",
-		  op->state == ST_OPEN ? "accepted, but its stream is not served now"
-				       : "no case of that name");
+		  op->state != ST_OPEN ? "no case of that name"
+		  : d->read_only       ? dm_unwritable(d)
+				       : "accepted, but its stream is not served now");
 	io_jw_end_obj(&w);
 	dm_say(d, d->front, op->peer, "UNKNOWN", &b);
 	as_buf_free(&b);

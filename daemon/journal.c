@@ -22,6 +22,21 @@ struct dm_op *dm_op_make(enum dm_op_kind kind, const char *stream, const char *k
 	return op;
 }
 
+/* What the journal found for it: an operation that is done again begins anew. */
+static void forget_result(struct dm_op *op)
+{
+	for (size_t i = 0; i < op->founds; i++) {
+		free(op->found[i].page);
+	}
+	op->founds = 0;
+	free(op->end);
+	op->end = NULL;
+	op->ends = 0;
+	if (op->kind != DM_OP_JUDGE) {
+		as_buf_clear(&op->body);
+	}
+}
+
 void dm_op_free(struct dm_op *op)
 {
 	if (op == NULL) {
@@ -30,16 +45,13 @@ void dm_op_free(struct dm_op *op)
 	for (size_t i = 0; i < op->pages && op->bytes != NULL; i++) {
 		bus_bytes_free(op->bytes[i]);
 	}
-	for (size_t i = 0; i < op->founds; i++) {
-		free(op->found[i].page);
-	}
+	forget_result(op);
 	bus_bytes_free(op->peer);
 	as_buf_free(&op->body);
 	free(op->bytes);
 	free(op->found);
 	free(op->page);
 	free(op->key);
-	free(op->end);
 	free(op);
 }
 
@@ -235,7 +247,7 @@ static int do_wake(struct st_store *s, struct dm_op *op, struct as_err *e)
 {
 	const struct st_due due = { .stream = op->stream, .until = op->arrived, .max = op->credit };
 
-	return st_wake(s, &due, dm_op_found, op, &op->arrived, e);
+	return st_wake(s, &due, dm_op_found, op, &op->parked_first, e);
 }
 
 static int do_find(struct st_store *s, struct dm_op *op, struct as_err *e)
@@ -291,6 +303,7 @@ static int run(struct st_store *s, struct dm_op *op, struct as_err *e)
 	case DM_OP_PURGE:
 		return dm_keep_do(s, op, e);
 	case DM_OP_BACKUP:
+	case DM_OP_ROOM:
 	case DM_OP_STOP:
 	case DM_OP_FAILED:
 		break;
@@ -298,36 +311,51 @@ static int run(struct st_store *s, struct dm_op *op, struct as_err *e)
 	return AS_OK;
 }
 
-/* A backup is taken between the groups, a little at a time. */
-static bool take_backup(struct dm_journal *j, struct dm_op *op)
+/* Tries the reserve again; the daemon asks once a second while the disk is full. */
+static int look_for_room(struct dm_journal *j, struct as_err *e)
 {
-	if (op->kind != DM_OP_BACKUP) {
-		return false;
-	}
-	if (j->backup != NULL) {
-		op->rc = as_fail(&op->e, AS_EAGAIN, "another backup is being written");
-		return false;
-	}
-	op->rc = st_backup_open(j->store, op->key, &j->copy, &op->e);
-	if (op->rc == AS_OK) {
-		j->backup = op;
-	}
-	return op->rc == AS_OK;
+	bool held = true;
+	const int rc = j->look ? AS_OK : st_reserve(j->store, j->reserve, &held, e);
+
+	j->full = !held;
+	return rc;
 }
 
-static int step_backup(struct dm_journal *j, struct as_err *e)
+static int try_group(struct dm_journal *j, struct dm_op *const *op, size_t n, struct as_err *e)
 {
-	struct dm_op *op = j->backup;
-	bool done = false;
+	int rc = st_begin(j->store, e);
 
-	op->rc = st_backup_step(j->copy, &done, &op->backed, &op->e);
-	if (op->rc == AS_OK && !done) {
-		return AS_OK;
+	for (size_t i = 0; i < n && rc == AS_OK; i++) {
+		op[i]->refused = op[i]->kind == DM_OP_SUBMIT && j->full;
+		if (op[i]->kind == DM_OP_ROOM) {
+			rc = look_for_room(j, e);
+		} else if (!op[i]->refused) {
+			rc = run(j->store, op[i], e);
+		}
 	}
-	st_backup_close(j->copy);
-	j->copy = NULL;
-	j->backup = NULL;
-	return bus_give(j->there, op, e);
+	return rc == AS_OK ? st_commit(j->store, e) : rc;
+}
+
+/* The disk is full: the reserve is for what was accepted already, and nothing new is. */
+static int give_up_reserve(struct dm_journal *j, struct as_err *e)
+{
+	j->full = true;
+	return st_reserve_give_up(j->store, e);
+}
+
+/* A group that found no room is done again without its submissions. */
+static int do_again(struct dm_journal *j, struct dm_op *const *op, size_t n, struct as_err *e)
+{
+	int rc;
+
+	TRY(st_rollback(j->store, e));
+	TRY(give_up_reserve(j, e));
+	for (size_t i = 0; i < n; i++) {
+		forget_result(op[i]);
+	}
+	TRY(try_group(j, op, n, e));
+out:
+	return rc;
 }
 
 /* One group: what has arrived, in one commit; only then it goes back. *stop: it was the last. */
@@ -343,21 +371,19 @@ static int do_group(struct dm_journal *j, bool *stop, struct as_err *e)
 		*stop = op[n++]->kind == DM_OP_STOP;
 	}
 	if (n > 0) {
-		rc = st_begin(j->store, e);
+		rc = try_group(j, op, n, e);
 	}
-	for (size_t i = 0; i < n && rc == AS_OK; i++) {
-		rc = run(j->store, op[i], e);
-	}
-	if (n > 0 && rc == AS_OK) {
-		rc = st_commit(j->store, e);
+	if (rc == AS_EFULL) {
+		rc = do_again(j, op, n, e);
 	}
 	for (size_t i = 0; i < n; i++) {
 		struct as_err ignored;
 
-		/* After a failure nobody may be answered: the outcome is not known. */
-		if (rc == AS_OK && take_backup(j, op[i])) {
+		op[i]->full = j->full;
+		if (rc == AS_OK && dm_backup_take(j, op[i])) {
 			continue;
 		}
+		/* After a failure nobody may be answered: the outcome is not known. */
 		if (rc != AS_OK || bus_give(j->there, op[i], &ignored) != AS_OK) {
 			dm_op_free(op[i]);
 		}
@@ -378,9 +404,10 @@ static void *work(void *arg)
 		rc = bus_poll(&item, 1, 0, &e);
 		if (rc == AS_OK) {
 			rc = st_rest(j->store, !item.in, &e);
+			rc = rc == AS_EFULL ? give_up_reserve(j, &e) : rc; /* later, then */
 		}
 		if (rc == AS_OK && j->backup != NULL) {
-			rc = step_backup(j, &e);
+			rc = dm_backup_step(j, &e);
 		} else if (rc == AS_OK && !item.in) {
 			rc = bus_poll(&item, 1, -1, &e);
 		}
@@ -406,8 +433,9 @@ int dm_journal_start(struct dm_journal *j, struct bus *bus, const char *state, s
 	};
 	int rc;
 
-	TRY(st_open(&j->store, state, e));
+	TRY(j->look ? st_look(&j->store, state, e) : st_open(&j->store, state, e));
 	TRY(st_check(j->store, e));
+	TRY(look_for_room(j, e));
 	(void)snprintf(j->name, sizeof j->name, "%s", st_journal(j->store));
 	j->epoch = st_epoch(j->store);
 	TRY(bus_socket_open(&j->here, bus, &o, e));

@@ -34,6 +34,7 @@ enum dm_op_kind {
 	DM_OP_VERIFY, /* looks at a few rows */
 	DM_OP_PURGE,
 	DM_OP_BACKUP, /* comes back when it is written */
+	DM_OP_ROOM,   /* whether a full disk has room again */
 	DM_OP_STOP,
 	DM_OP_FAILED, /* from the journal: nothing more can be written */
 };
@@ -82,6 +83,8 @@ struct dm_op {
 	char *key; /* BACKUP: the file */
 	char manifest[IO_DIGEST_SIZE];
 	bool complete, closed, wait;
+	bool refused;     /* SUBMIT: the disk is full */
+	bool full;        /* from the journal, with every operation: whether it is */
 	bool early;       /* its pages are queued for workers already */
 	bool dead;        /* JUDGE: page is the one that the case is given up for */
 	bool known;       /* SUBSCRIBE, ACK, UNSUBSCRIBE: there is such a name */
@@ -137,6 +140,9 @@ int dm_keep_do(struct st_store *s, struct dm_op *op, struct as_err *e) AS_CHECKE
 bool dm_is_fatal(int rc);
 
 struct dm_journal {
+	uint64_t reserve;        /* bytes of it; this and look are set before the start */
+	bool look;               /* nothing is written */
+	bool full;               /* the thread's: the disk is, and the reserve is given up */
 	struct dm_op *backup;    /* under way, between the groups */
 	struct st_backup *copy;  /* of it */
 	struct bus_socket *here; /* the loop's end */
@@ -148,6 +154,12 @@ struct dm_journal {
 	uint64_t epoch;
 	size_t inside; /* operations handed over and not back */
 };
+
+/* keep.c: a backup is taken by the thread between the groups, a little at a time. Whether the
+ * operation is one, and is kept until it is over; one that cannot begin goes back with its error.
+ */
+bool dm_backup_take(struct dm_journal *j, struct dm_op *op);
+int dm_backup_step(struct dm_journal *j, struct as_err *e) AS_CHECKED;
 
 /* Opens the store and starts the thread. */
 int dm_journal_start(struct dm_journal *j, struct bus *bus, const char *state,

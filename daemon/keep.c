@@ -58,6 +58,38 @@ int dm_keep_do(struct st_store *s, struct dm_op *op, struct as_err *e)
 	return AS_OK;
 }
 
+bool dm_backup_take(struct dm_journal *j, struct dm_op *op)
+{
+	if (op->kind != DM_OP_BACKUP) {
+		return false;
+	}
+	if (j->backup != NULL) {
+		op->rc = as_fail(&op->e, AS_EAGAIN, "another backup is being written");
+		return false;
+	}
+	op->rc = st_backup_open(j->store, op->key, &j->copy, &op->e);
+	if (op->rc == AS_OK) {
+		j->backup = op;
+	}
+	return op->rc == AS_OK;
+}
+
+int dm_backup_step(struct dm_journal *j, struct as_err *e)
+{
+	struct dm_op *op = j->backup;
+	bool done = false;
+
+	op->rc = st_backup_step(j->copy, &done, &op->backed, &op->e);
+	op->full = j->full;
+	if (op->rc == AS_OK && !done) {
+		return AS_OK;
+	}
+	st_backup_close(j->copy);
+	j->copy = NULL;
+	j->backup = NULL;
+	return bus_give(j->there, op, e);
+}
+
 void dm_keep_take(struct dm_daemon *d, struct bus_bytes *peer, const struct bus_call *c)
 {
 	const enum dm_op_kind kind = verbs[verb_at(c->verb)].kind;
@@ -67,7 +99,9 @@ void dm_keep_take(struct dm_daemon *d, struct bus_bytes *peer, const struct bus_
 	struct dm_op *op = dm_op_make(kind, io_name_ok(stream) ? stream : "", "");
 
 	op->peer = peer;
-	if (kind == DM_OP_PURGE && op->stream[0] == '\0') {
+	if (kind == DM_OP_PURGE && d->read_only) {
+		dm_say_error(d, d->control, peer, "verb", dm_unwritable(d));
+	} else if (kind == DM_OP_PURGE && op->stream[0] == '\0') {
 		dm_say_error(d, d->control, peer, "stream", "want the name of a stream");
 	} else if (kind == DM_OP_PURGE && !dm_case_named(id)) {
 		dm_say_error(d, d->control, peer, "case",

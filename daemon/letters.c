@@ -112,6 +112,8 @@ void dm_letters_take(struct dm_daemon *d, struct bus_bytes *peer, const struct b
 	} else if (as[0] != '\0' && !dm_case_named(as)) {
 		dm_say_error(d, d->control, peer, "as",
 			     "want 1 to 256 bytes without control characters");
+	} else if (d->read_only && i >= DM_LETTER_RETRY) {
+		dm_say_error(d, d->control, peer, "do", dm_unwritable(d));
 	} else if (d->stop_at != 0 && i == DM_LETTER_RETRY) {
 		dm_say_error(d, d->control, peer, "do", "the daemon is stopping");
 	} else {

@@ -22,6 +22,9 @@ enum {
 	BATCH = 64, /* messages taken from one socket before the others have their turn */
 };
 
+/* A daemon that has lived for so long was not ended by its disk. */
+static const int64_t lived_ns = INT64_C(60) * 1000000000;
+
 typedef void (*take_fn)(struct dm_daemon *d, struct bus_msg *m);
 
 static void take_all(struct dm_daemon *d, struct bus_socket *s, take_fn take)
@@ -88,10 +91,21 @@ static void take_op(struct dm_daemon *d, struct dm_op *op)
 	case DM_OP_BACKUP:
 		dm_kept(d, op);
 		break;
+	case DM_OP_ROOM:
 	case DM_OP_OVER:
 	case DM_OP_STOP:
 	case DM_OP_FAILED:
 		break;
+	}
+}
+
+static void note_room(struct dm_daemon *d, bool full)
+{
+	if (full != d->full) {
+		d->full = full;
+		as_log(&d->log, full ? AS_ERROR : AS_INFO, full ? "DISK-FULL" : "DISK-ROOM",
+		       "state=%s reserve_bytes=%" PRIu64, d->config.daemon.state,
+		       d->config.daemon.reserve_bytes);
 	}
 }
 
@@ -107,6 +121,7 @@ static int take_journal(struct dm_daemon *d, struct as_err *e)
 			dm_op_free(op);
 			return rc;
 		}
+		note_room(d, op->full);
 		if (op->kind == DM_OP_VERIFY && dm_verify_goes_on(d, op)) {
 			continue;
 		}
@@ -181,6 +196,13 @@ static void keep_time(struct dm_daemon *d)
 		dm_workers_check(d, now);
 		dm_tick(d);
 		dm_retain(d);
+		if (d->full) {
+			dm_journal_give(&d->journal, dm_op_make(DM_OP_ROOM, "", ""));
+		}
+	}
+	if (d->failures > 0 && !d->read_only && now - d->started > lived_ns) {
+		d->failures = 0;
+		dm_failures_put(d, 0);
 	}
 	if (d->stop_at != 0 && (now >= d->stop_at || is_idle(d))) {
 		d->stop = true;
@@ -254,7 +276,7 @@ int dm_loop(struct dm_daemon *d, struct as_err *e)
 			rc = turn(d, item, e);
 		}
 	}
-	if (rc == AS_OK) {
+	if (rc == AS_OK && !d->read_only) {
 		dm_journal_give(&d->journal, dm_op_make(DM_OP_OVER, "", ""));
 	}
 	return rc;

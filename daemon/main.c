@@ -145,6 +145,11 @@ int main(int argc, char **argv)
 	} else if (rc == AS_OK) {
 		rc = dm_start(d, &e);
 		rc = rc == AS_OK ? dm_loop(d, &e) : rc;
+		if (rc == AS_EIO || rc == AS_EFULL) {
+			dm_failures_put(d, d->failures + 1);
+		} else if (rc == AS_OK && d->failures > 0 && !d->read_only) {
+			dm_failures_put(d, 0);
+		}
 		dm_stop(d);
 	}
 	io_config_free(&d->config);

@@ -70,7 +70,7 @@ int dm_reload(struct dm_daemon *d, struct as_err *e)
 	TRY(dm_plugins_check(d->self, &c, e));
 	TRY(dm_sandbox_check(d, &c, e));
 	TRY(dm_streams_apply(d, &c, e));
-	TRY(dm_children_apply(d, &c, e));
+	TRY(d->read_only ? AS_OK : dm_children_apply(d, &c, e));
 	d->log.level = level;
 	take_numbers(d, &c);
 out:

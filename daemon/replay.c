@@ -201,6 +201,10 @@ bool dm_cursor_take(struct dm_daemon *d, struct bus_bytes *peer, const struct bu
 		dm_say_error(d, d->front, peer, "seq", "want the number of a judgment, or 0");
 		return false;
 	}
+	if (d->read_only) {
+		dm_say_error(d, d->front, peer, "verb", dm_unwritable(d));
+		return false;
+	}
 	op = dm_op_make(kind, s->name, name);
 	op->peer = peer;
 	op->seq = seq;

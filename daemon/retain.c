@@ -29,7 +29,8 @@ static void ask(struct dm_daemon *d, struct dm_stream *s)
 
 void dm_retain(struct dm_daemon *d)
 {
-	for (struct dm_stream *s = d->streams; s != NULL && d->stop_at == 0; s = s->next) {
+	for (struct dm_stream *s = d->streams; s != NULL && d->stop_at == 0 && !d->read_only;
+	     s = s->next) {
 		if (s->open && !s->retaining) {
 			ask(d, s);
 		}

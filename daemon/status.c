@@ -35,7 +35,7 @@ bool dm_ready(const struct dm_daemon *d)
 			return false;
 		}
 	}
-	return d->stop_at == 0;
+	return d->stop_at == 0 && !d->read_only;
 }
 
 static void write_model(const struct dm_model *m, struct io_jw *w)
@@ -104,6 +104,8 @@ void dm_status_write(const struct dm_daemon *d, struct as_buf *out)
 	io_jw_obj(&w, NULL);
 	io_jw_bool(&w, "ready", dm_ready(d));
 	io_jw_bool(&w, "stopping", d->stop_at != 0);
+	io_jw_bool(&w, "disk_full", d->full);
+	io_jw_bool(&w, "read_only", d->read_only);
 	io_jw_str(&w, "version", ASSAY_VERSION);
 	io_jw_u64(&w, "pid", (uint64_t)getpid());
 	io_jw_raw(&w, "uptime_s", uptime);

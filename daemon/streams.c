@@ -158,7 +158,7 @@ void dm_stream_opened(struct dm_daemon *d, struct dm_op *op)
 	s->parked = op->parked;
 	s->parked_first = op->parked_first;
 	memcpy(s->prev, op->sha256, sizeof s->prev);
-	for (size_t i = 0; i < op->founds; i++) {
+	for (size_t i = 0; i < op->founds && !d->read_only; i++) {
 		dm_stream_found(d, s, &op->found[i]);
 	}
 	as_log(&d->log, AS_INFO, "STREAM-OPEN", "stream=%s last=%" PRIu64 " open=%zu parked=%zu",

@@ -11,6 +11,8 @@
 
 enum { KEY_MAX = 256 };
 
+static const char disk_full[] = "the disk is full";
+
 /* Why a request is not taken: the members of REFUSED. */
 struct refusal {
 	const char *field, *limit;
@@ -34,6 +36,17 @@ static bool is_plain(const char *s, size_t max)
 		}
 	}
 	return n > 0 && n <= max;
+}
+
+const char *dm_unwritable(const struct dm_daemon *d)
+{
+	if (d->read_only) {
+		return "the daemon only reads: writing failed too often";
+	}
+	if (d->stop_at != 0) {
+		return "the daemon is stopping";
+	}
+	return d->full ? disk_full : NULL;
 }
 
 bool dm_case_named(const char *id)
@@ -277,9 +290,8 @@ void dm_submit_take(struct dm_daemon *d, struct bus_bytes *peer, struct bus_call
 	} else if (!named) {
 		(void)refuse(&r, "case", "case", "want 1 to 256 bytes without control characters");
 		say_message(d, op, "REFUSED", &r);
-	} else if (d->stop_at != 0 || !s->open) {
-		(void)refuse(&r, NULL, NULL,
-			     s->open ? "the daemon is stopping" : "the stream is starting");
+	} else if (!s->open || dm_unwritable(d) != NULL) {
+		(void)refuse(&r, NULL, NULL, s->open ? dm_unwritable(d) : "the stream is starting");
 		say_message(d, op, "UNAVAILABLE", &r);
 	} else if (read_submission(d, c, m, k ? k->task : dm_model_task(s->model), op, &r) !=
 		   AS_OK) {
@@ -363,8 +375,14 @@ void dm_submit_answered(struct dm_daemon *d, struct dm_op *op)
 		d->queued_bytes -= op->page[i].size; /* those accepted are counted as jobs */
 	}
 	c->kase->pending--;
-	if (op->early && op->answer.verdict != ST_ACCEPTED) {
+	if (op->early && (op->refused || op->answer.verdict != ST_ACCEPTED)) {
 		dm_case_undo(d, c);
+	}
+	if (op->refused) {
+		(void)refuse(&r, NULL, NULL, disk_full);
+		say_message(d, op, "UNAVAILABLE", &r);
+		dm_case_advance(d, c);
+		return;
 	}
 	if (op->answer.woken) {
 		dm_case_woken(d, c, op);

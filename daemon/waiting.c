@@ -95,7 +95,7 @@ void dm_woken(struct dm_daemon *d, struct dm_op *op)
 
 	s->waking = false;
 	s->parked -= op->founds;
-	s->parked_first = op->arrived;
+	s->parked_first = op->parked_first;
 	for (size_t i = 0; i < op->founds; i++) {
 		if (s->model != NULL) {
 			dm_stream_found(d, s, &op->found[i]);
@@ -108,7 +108,7 @@ void dm_woken(struct dm_daemon *d, struct dm_op *op)
 static bool may_wake(const struct dm_daemon *d, const struct dm_stream *s)
 {
 	return s->open && s->model != NULL && s->parked > 0 && !s->waking && d->stop_at == 0 &&
-	       d->jobs.n + d->judging < ACTIVE_MAX &&
+	       !d->read_only && d->jobs.n + d->judging < ACTIVE_MAX &&
 	       d->queued_bytes < d->config.daemon.queue_bytes;
 }
 
