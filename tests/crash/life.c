@@ -12,22 +12,30 @@
 
 enum { ANSWER_MS = 2000, CREDIT = 100 };
 
-void life_init(struct life *l, const char *name, const char *keys)
+void life_plugin(struct life *l, const char *so)
 {
 	struct as_buf b = { 0 };
+	struct as_err e = { 0 };
+
+	as_buf_printf(&b,
+		      "[daemon]\nstate = %s\nruntime = %s\nlog_level = warn\n%s\n"
+		      "[encoder.null]\nplugin = %s\n"
+		      "[stream.s]\nmodel = %s\ndeadline_ms = 600000\n",
+		      l->state, l->run, l->keys, so, hall_model("nulls.safetensors", 3));
+	ok(io_write_file(l->settings, b.data, b.len, 0600, &e));
+	as_buf_free(&b);
+}
+
+void life_init(struct life *l, const char *name, const char *keys)
+{
 	struct as_err e = { 0 };
 
 	*l = (struct life){ 0 };
 	(void)snprintf(l->settings, sizeof l->settings, "%s.ini", tmpdir_path(name));
 	(void)snprintf(l->state, sizeof l->state, "%s.state", tmpdir_path(name));
 	(void)snprintf(l->run, sizeof l->run, "%s.run", tmpdir_path(name));
-	as_buf_printf(&b,
-		      "[daemon]\nstate = %s\nruntime = %s\nlog_level = warn\n%s\n"
-		      "[encoder.null]\nplugin = " BUILD_DIR "/plugins/null.so\n"
-		      "[stream.s]\nmodel = %s\ndeadline_ms = 600000\n",
-		      l->state, l->run, keys, hall_model("nulls.safetensors", 3));
-	ok(io_write_file(l->settings, b.data, b.len, 0600, &e));
-	as_buf_free(&b);
+	(void)snprintf(l->keys, sizeof l->keys, "%s", keys);
+	life_plugin(l, BUILD_DIR "/plugins/null.so");
 	ok(bus_open(&l->bus, &e));
 	ledger_journal_start(&l->ledger);
 }
@@ -59,7 +67,7 @@ static void start(struct life *l, bool first)
 	const char *argv[LIFE_ARGS + 4] = { NULL };
 	size_t n = 0;
 
-	for (size_t i = 0; first && l->wrap[i] != NULL; i++) {
+	for (size_t i = 0; (first || l->wrap_always) && l->wrap[i] != NULL; i++) {
 		argv[n++] = l->wrap[i];
 	}
 	argv[n++] = BUILD_DIR "/bin/assayd";
@@ -121,7 +129,8 @@ static void signal_daemon(struct life *l, int sig)
 	pid_t pid = l->daemon.pid;
 	FILE *f;
 
-	if (l->wrap[0] != NULL && strstr(l->wrap[0], "strace") != NULL && l->ended == 0) {
+	if (l->wrap[0] != NULL && strstr(l->wrap[0], "strace") != NULL &&
+	    (l->ended == 0 || l->wrap_always)) {
 		(void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
 		f = fopen(path, "r");
 		cr_assert(f != NULL && fscanf(f, "%d", &pid) == 1, "%s", path);
@@ -130,11 +139,32 @@ static void signal_daemon(struct life *l, int sig)
 	cr_assert(pid > 0 && kill(pid, sig) == 0);
 }
 
-void life_kill(struct life *l, int sig)
+int life_stop(struct life *l, int sig)
 {
 	signal_daemon(l, sig);
-	(void)proc_wait(&l->daemon, LIFE_MS);
+	return proc_wait(&l->daemon, LIFE_MS);
+}
+
+void life_kill(struct life *l, int sig)
+{
+	(void)life_stop(l, sig);
 	(void)life_tend(l);
+}
+
+void life_signal_workers(const struct life *l, int sig)
+{
+	char path[64];
+	pid_t pid;
+	FILE *f;
+
+	(void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", l->daemon.pid,
+		       l->daemon.pid);
+	f = fopen(path, "r");
+	cr_assert(ne(ptr, f, NULL));
+	while (fscanf(f, "%d", &pid) == 1) {
+		cr_assert(zero(int, kill(pid, sig)));
+	}
+	(void)fclose(f);
 }
 
 /* The next message on front within ms, as a call; false where none came. */
@@ -171,51 +201,30 @@ static bool is_about(const struct bus_call *c, const char *id)
 		      id) == 0;
 }
 
-/* Waits for the answer to a submission; false: it is to be sent again, because none came in time,
- * the daemon is another now, or it says so (BUSY, UNAVAILABLE). */
-static bool is_accepted(struct life *l, const char *id)
+/* The verb of the answer to a submission; "" where none came in time, or the daemon is another now.
+ */
+static const char *answer_to(struct life *l, const char *id)
 {
+	static char verb[BUS_VERB_SIZE];
 	const int64_t patience = as_mono_ns() + INT64_C(1000000) * ANSWER_MS;
 	struct bus_call c;
 
-	while (as_mono_ns() < patience && !life_tend(l)) {
-		char verb[BUS_VERB_SIZE];
-
-		if (!hear(l, &c, 20)) {
-			continue;
-		}
-		(void)snprintf(verb, sizeof verb, "%s", is_about(&c, id) ? c.verb : "");
-		bus_call_free(&c);
-		cr_assert(strcmp(verb, "CONFLICT") != 0 && strcmp(verb, "REFUSED") != 0, "%s: %s",
-			  id, verb);
-		if (verb[0] != '\0') {
-			return strcmp(verb, "ACCEPTED") == 0;
+	verb[0] = '\0';
+	while (verb[0] == '\0' && as_mono_ns() < patience && !life_tend(l)) {
+		if (hear(l, &c, 20)) {
+			(void)snprintf(verb, sizeof verb, "%s", is_about(&c, id) ? c.verb : "");
+			bus_call_free(&c);
 		}
 	}
-	return false;
-}
-
-/* Sent again until it is accepted. */
-static void insist(struct life *l, const char *id, const char *json, const struct bus_frame *f,
-		   size_t n)
-{
-	const int64_t late = as_mono_ns() + INT64_C(1000000) * LIFE_MS;
-	bool accepted = false;
-
-	ledger_submitted(&l->ledger, id, false);
-	while (!accepted) {
-		cr_assert(lt(i64, as_mono_ns(), late), "%s is not accepted; the daemon said:\n%s",
-			  id, l->daemon.err.data ? l->daemon.err.data : "");
-		say(l, "SUBMIT", json, f, n);
-		accepted = is_accepted(l, id);
-	}
-	ledger_accepted(&l->ledger, id);
-	life_watch(l);
+	cr_assert(strcmp(verb, "CONFLICT") != 0 && strcmp(verb, "REFUSED") != 0, "%s: %s", id,
+		  verb);
+	return verb;
 }
 
 void life_submit_part(struct life *l, const char *id, const char *part)
 {
 	const struct bus_frame f = { id, strlen(id), NULL };
+	const int64_t late = as_mono_ns() + INT64_C(1000000) * LIFE_MS;
 	char digest[IO_DIGEST_SIZE];
 	char json[512];
 
@@ -224,10 +233,16 @@ void life_submit_part(struct life *l, const char *id, const char *part)
 		       "{\"stream\":\"s\",\"case\":\"%s\",\"parts\":[{\"name\":\"%s\",\"page\":0,"
 		       "\"type\":\"t\",\"size\":%zu,\"sha256\":\"%s\"}]}",
 		       id, part, strlen(id), digest);
-	insist(l, id, json, &f, 1);
+	ledger_submitted(&l->ledger, id, false);
+	do {
+		cr_assert(lt(i64, as_mono_ns(), late), "%s is not accepted", id);
+		say(l, "SUBMIT", json, &f, 1);
+	} while (strcmp(answer_to(l, id), "ACCEPTED") != 0);
+	ledger_accepted(&l->ledger, id);
+	life_watch(l);
 }
 
-void life_submit(struct life *l, const char *id, size_t size)
+const char *life_try(struct life *l, const char *id, size_t size)
 {
 	char *big = as_malloc(size + 1);
 	const struct bus_frame f[] = { { big, size, NULL }, { id, strlen(id), NULL } };
@@ -245,8 +260,44 @@ void life_submit(struct life *l, const char *id, size_t size)
 	    "{\"name\":\"a\",\"page\":0,\"type\":\"t\",\"size\":%zu,\"sha256\":\"%s\"},"
 	    "{\"name\":\"b\",\"page\":0,\"type\":\"t\",\"size\":%zu,\"sha256\":\"%s\"}]}",
 	    id, size, digest[0], strlen(id), digest[1]);
-	insist(l, id, json, f, 2);
+	ledger_submitted(&l->ledger, id, false);
+	say(l, "SUBMIT", json, f, 2);
 	free(big);
+	return answer_to(l, id);
+}
+
+void life_submit(struct life *l, const char *id, size_t size)
+{
+	const int64_t late = as_mono_ns() + INT64_C(1000000) * LIFE_MS;
+
+	/* Again where there is no answer, or the daemon says so (BUSY, UNAVAILABLE). */
+	while (strcmp(life_try(l, id, size), "ACCEPTED") != 0) {
+		cr_assert(lt(i64, as_mono_ns(), late), "%s is not accepted; the daemon said:\n%s",
+			  id, l->daemon.err.data ? l->daemon.err.data : "");
+	}
+	ledger_accepted(&l->ledger, id);
+	life_watch(l);
+}
+
+bool life_is(struct life *l, const char *member)
+{
+	const int64_t late = as_mono_ns() + INT64_C(1000000) * LIFE_MS;
+	bool is = false;
+	bool heard = false;
+	struct bus_call c;
+
+	while (!heard) {
+		cr_assert(lt(i64, as_mono_ns(), late), "no STATUS; the daemon said:\n%s",
+			  l->daemon.err.data ? l->daemon.err.data : "");
+		say(l, "STATUS", "{}", NULL, 0);
+		while (!heard && hear(l, &c, ANSWER_MS)) {
+			heard = strcmp(c.verb, "STATUS") == 0;
+			is = heard && io_json_find_bool(c.doc, member, false);
+			bus_call_free(&c);
+		}
+		(void)life_tend(l);
+	}
+	return is;
 }
 
 /* A judgment the subscriber received, by whichever way. */
@@ -362,12 +413,17 @@ void life_read_journal(struct life *l)
 
 void life_audit(struct life *l)
 {
+	const bool injected = l->wrap[0] != NULL && l->ended == 0;
 	struct as_buf why = { 0 };
 	int code;
 
-	signal_daemon(l, SIGTERM);
-	code = proc_wait(&l->daemon, LIFE_MS);
-	cr_assert(eq(int, code, 0), "%s", l->daemon.err.data ? l->daemon.err.data : "");
+	code = life_stop(l, SIGTERM);
+	cr_assert(code == 0 || (injected && code == 128 + SIGKILL), "%d: %s", code,
+		  l->daemon.err.data ? l->daemon.err.data : "");
+	if (code != 0) {
+		l->ended++; /* what was injected came when it stopped */
+		l->code = code;
+	}
 	proc_free(&l->daemon);
 	start(l, false);
 	reconnect(l);

@@ -13,9 +13,11 @@ enum { LIFE_MS = 60000, LIFE_ARGS = 24 };
 
 struct life {
 	char settings[256]; /* assayd.ini */
+	char keys[256];     /* of [daemon] */
 	char state[256], run[96];
 	const char
 	    *wrap[LIFE_ARGS]; /* in front of the daemon's command the first time; ends NULL */
+	bool wrap_always;     /* and each other time */
 	struct proc daemon;
 	int ended; /* times the daemon ended by itself or was killed */
 	int code;  /* how it ended first */
@@ -29,18 +31,29 @@ struct life {
 /* State and sockets in the test's folder under `name`, a model of two parts of modality "null" and
  * its settings; keys go into [daemon]. Nothing runs yet. */
 void life_init(struct life *l, const char *name, const char *keys);
+/* The encoder is this plugin instead; before the start. */
+void life_plugin(struct life *l, const char *so);
 void life_free(struct life *l);
 /* Starts the daemon, behind l->wrap where it has not been started before, and connects. */
 void life_start(struct life *l);
 /* Sees whether the daemon is still there; starts it again where not, and says so. */
 bool life_tend(struct life *l);
-/* Sends the signal, waits for the end and starts it again. */
+/* Sends the signal and waits for the end: the exit code. */
+int life_stop(struct life *l, int signal);
+/* The same, and starts it again. */
 void life_kill(struct life *l, int signal);
+
+/* To all workers of the daemon: SIGSTOP, SIGCONT. */
+void life_signal_workers(const struct life *l, int signal);
 
 /* One case of two parts, the first of `size` bytes; sent again until it is accepted. */
 void life_submit(struct life *l, const char *id, size_t size);
 /* One of its parts, "a" or "b", of a few bytes. */
 void life_submit_part(struct life *l, const char *id, const char *part);
+/* Sends it once; the verb of the answer, "" where none came in time. */
+const char *life_try(struct life *l, const char *id, size_t size);
+/* Asks STATUS; whether the member is true. */
+bool life_is(struct life *l, const char *member);
 /* Takes what the feed holds, and replays what is missing from it. */
 void life_watch(struct life *l);
 /* Waits until the subscriber has n judgments. */
