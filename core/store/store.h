@@ -204,7 +204,8 @@ int st_attempt(struct st_store *s, const char *stream, const char *kase, const s
 int st_attempts_over(struct st_store *s, struct as_err *e) AS_CHECKED;
 
 /* Cases of a stream that are not judged and say that they came after now (ns, steady time) have
- * come now: the clock went back while no process ran, and no deadline is to wait for it. */
+ * come now: the clock went back while no process ran, and no deadline is to wait for it. Nothing
+ * changes where the store was opened to look: nothing is judged there. */
 int st_clock(struct st_store *s, const char *stream, int64_t now, struct as_err *e) AS_CHECKED;
 
 /* A case that waits for parts goes out of memory: no attempt at its pages is under way. */

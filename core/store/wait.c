@@ -72,7 +72,7 @@ int st_clock(struct st_store *s, const char *stream, int64_t now, struct as_err 
 	const enum st_sql both[] = { ST_SQL_CLOCK_OPEN, ST_SQL_CLOCK_PARKED };
 	int rc = AS_OK;
 
-	for (size_t i = 0; i < 2 && rc == AS_OK; i++) {
+	for (size_t i = 0; i < 2 && rc == AS_OK && !s->look; i++) {
 		sqlite3_stmt *q = st_use(s, both[i], (const char *const[]){ stream, NULL });
 
 		(void)sqlite3_bind_int64(q, 2, now);

@@ -13,9 +13,9 @@ static long size_of(const char *name)
 	return (long)st.st_size;
 }
 
-static void flip(const char *name, long at, int bit)
+static void flip(const char *path, long at, int bit)
 {
-	FILE *f = fopen(tmpdir_path(name), "r+b");
+	FILE *f = fopen(path, "r+b");
 	int c;
 
 	cr_assert(f != NULL && fseek(f, at, SEEK_SET) == 0);
@@ -25,13 +25,13 @@ static void flip(const char *name, long at, int bit)
 }
 
 /* Opens, looks at all and reads all. */
-static int read_all(struct as_err *e)
+static int read_all(const char *state, struct as_err *e)
 {
 	struct st_verify v = { .whole = true };
 	struct st_store *s = NULL;
 	int rc;
 
-	TRY(st_look(&s, tmpdir_path("state"), e));
+	TRY(st_look(&s, state, e));
 	TRY(st_begin(s, e));
 	while (!v.done) {
 		TRY(st_verify(s, &v, e));
@@ -44,22 +44,24 @@ out:
 Test(store_pages, each_bit_of_the_file_counts)
 {
 	struct st_store *s = kit_open();
+	const char *const state = tmpdir_path("state");
+	const char *const journal = tmpdir_path("state/journal.db");
 	struct as_err e = { 0 };
 	long size;
 
 	kit_fill(s, 1, 30);
 	st_close(s);
 	size = size_of("state/journal.db");
-	ok(read_all(&e));
+	ok(read_all(state, &e));
 	for (long at = 0; at < size; at += 1009) {
 		const int bit = (int)(at % 8);
 
-		flip("state/journal.db", at, bit);
-		cr_assert(ne(int, read_all(&e), AS_OK), "byte %ld of %ld", at, size);
+		flip(journal, at, bit);
+		cr_assert(ne(int, read_all(state, &e), AS_OK), "byte %ld of %ld", at, size);
 		cr_assert(e.code == AS_EDAMAGE || e.code == AS_EIO, "byte %ld: %s", at, e.msg);
-		flip("state/journal.db", at, bit);
+		flip(journal, at, bit);
 	}
-	ok(read_all(&e));
+	ok(read_all(state, &e));
 }
 
 /* A copy of the state as a process that is killed leaves it: the WAL is not copied. */
@@ -80,23 +82,25 @@ static void leave_open(int n)
 
 Test(store_pages, log_that_was_cut_or_changed_has_fewer_commits_than_there_were)
 {
+	const char *const state = tmpdir_path("state");
+	const char *const wal = tmpdir_path("state/journal.db-wal");
 	struct st_store *s;
 	struct as_err e = { 0 };
 	long size;
 
 	leave_open(5);
 	size = size_of("state/journal.db-wal");
-	ok(read_all(&e));
-	flip("state/journal.db-wal", size / 2, 3);
-	fails(read_all(&e), AS_EDAMAGE, "commits of 10 that were made");
-	fails(st_open(&s, tmpdir_path("state"), &e), AS_EDAMAGE, "was cut or changed");
-	flip("state/journal.db-wal", size / 2, 3);
-	ok(read_all(&e));
-	cr_assert(zero(int, truncate(tmpdir_path("state/journal.db-wal"), size - 1)));
-	fails(read_all(&e), AS_EDAMAGE, "9 commits of 10");
+	ok(read_all(state, &e));
+	flip(wal, size / 2, 3);
+	fails(read_all(state, &e), AS_EDAMAGE, "commits of 10 that were made");
+	fails(st_open(&s, state, &e), AS_EDAMAGE, "was cut or changed");
+	flip(wal, size / 2, 3);
+	ok(read_all(state, &e));
+	cr_assert(zero(int, truncate(wal, size - 1)));
+	fails(read_all(state, &e), AS_EDAMAGE, "9 commits of 10");
 	/* Without a witness nobody knows, as where the machine lost its power. */
 	cr_assert(zero(int, unlink(tmpdir_path("state/journal.mark"))));
-	ok(read_all(&e));
+	ok(read_all(state, &e));
 }
 
 Test(store_pages, journal_that_is_not_there_any_more_is_not_made_anew)
@@ -118,19 +122,21 @@ Test(store_pages, journal_that_is_not_there_any_more_is_not_made_anew)
 
 Test(store_pages, mark_that_is_none_is_not_believed)
 {
+	const char *const state = tmpdir_path("state");
+	const char *const mark = tmpdir_path("state/journal.mark");
 	struct st_store *s;
 	struct as_err e = { 0 };
 
 	leave_open(3);
 	for (long at = 0; at < 112; at += 7) {
-		flip("state/journal.mark", at, 1);
-		ok(read_all(&e));
+		flip(mark, at, 1);
+		ok(read_all(state, &e));
 	}
-	cr_assert(zero(int, truncate(tmpdir_path("state/journal.mark"), 0)));
+	cr_assert(zero(int, truncate(mark, 0)));
 	s = kit_open();
 	kit_fill(s, 4, 4);
 	st_close(s);
-	ok(read_all(&e));
+	ok(read_all(state, &e));
 }
 
 Test(store_pages, group_that_only_reads_writes_nothing)
