@@ -15,20 +15,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-	FOLDER_MODE = 0700,
-	CLIENT_HWM = 4096,  /* a whole REPLAY and more */
-	CLIENT_IN_HWM = 64, /* of one client, not read yet */
-	WORKER_HWM = 1024,
-	FEED_HWM = 4096,
-	LINGER_MS = 1000,
-	MESSAGE_SLACK = 1 << 20, /* so that one over a limit is told so, not cut off */
-	FEATURES_MAX = 64 << 20,
-};
+enum { FOLDER_MODE = 0700 };
 
 /* Folders that exist are the operator's to open or close: one that others may enter is refused,
  * not changed. */
@@ -120,70 +112,16 @@ static int watch_signals(struct dm_daemon *d, struct as_err *e)
 	return AS_OK;
 }
 
-/* One socket of the daemon: always RUNTIME/name (for workers and for the operator), and the
- * address of the settings where that is another. ipc_too: also where it is. */
-struct place {
-	struct bus_socket **socket;
-	const char *name, *setting; /* setting NULL: ipc only */
-	int64_t max_bytes;
-	enum bus_type type;
-	int hwm, in_hwm; /* in_hwm 0: the same */
-	bool ipc_too;
-};
-
-static int bind_socket(struct dm_daemon *d, const struct place *p, struct as_err *e)
+/* As many connections as the system lets this process have: those that do not shake hands are ended
+ * after five seconds, and until then must not be what the journal's files lack. */
+static void allow_descriptors(void)
 {
-	const bool ipc = p->setting == NULL || strcmp(p->setting, "ipc") == 0;
-	struct as_buf path = { 0 };
-	struct bus_options o = { .type = p->type,
-				 .bind = true,
-				 .hwm = p->hwm,
-				 .in_hwm = p->in_hwm,
-				 .linger_ms = LINGER_MS,
-				 .max_bytes = p->max_bytes };
-	int rc;
+	struct rlimit r;
 
-	as_buf_printf(&path, "ipc://%s/%s", d->config.daemon.runtime, p->name);
-	if (!ipc && strncmp(p->setting, "tcp://", 6) != 0) {
-		rc = as_fail(e, AS_ECONFIG, "%s: want ipc or tcp://HOST:PORT", p->setting);
-		goto out;
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
+		r.rlim_cur = r.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &r);
 	}
-	o.endpoint = ipc || p->ipc_too ? path.data : p->setting;
-	TRY(bus_socket_open(p->socket, d->bus, &o, e));
-	if (!ipc && p->ipc_too) {
-		TRY(bus_bind(*p->socket, p->setting, e));
-	}
-	as_log(&d->log, AS_INFO, "LISTEN", "socket=%s endpoint=%s", p->name,
-	       bus_endpoint(*p->socket));
-out:
-	as_buf_free(&path);
-	return rc == AS_OK ? AS_OK : as_wrap(e, "[daemon] %s", p->name);
-}
-
-static int bind_sockets(struct dm_daemon *d, struct as_err *e)
-{
-	const struct io_config_daemon *c = &d->config.daemon;
-	const int64_t request = (int64_t)c->part_bytes + MESSAGE_SLACK;
-	const struct place places[] = {
-		{ &d->front, "front", c->front, request, BUS_ROUTER, CLIENT_HWM, CLIENT_IN_HWM,
-		  false },
-		{ &d->feed, "feed", c->feed, MESSAGE_SLACK, BUS_XPUB, FEED_HWM, 0, false },
-		{ &d->work, "work", c->work, MESSAGE_SLACK, BUS_ROUTER, WORKER_HWM, 0, true },
-		{ &d->features, "features", c->features, FEATURES_MAX, BUS_PULL, WORKER_HWM, 0,
-		  true },
-		{ &d->control, "control", NULL, MESSAGE_SLACK, BUS_ROUTER, WORKER_HWM, 0, false },
-	};
-
-	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-		const int rc = bind_socket(d, &places[i], e);
-
-		if (rc != AS_OK) {
-			return rc;
-		}
-	}
-	(void)snprintf(d->work_ipc, sizeof d->work_ipc, "ipc://%s/work", c->runtime);
-	(void)snprintf(d->features_ipc, sizeof d->features_ipc, "ipc://%s/features", c->runtime);
-	return AS_OK;
 }
 
 int dm_start(struct dm_daemon *d, struct as_err *e)
@@ -196,13 +134,14 @@ int dm_start(struct dm_daemon *d, struct as_err *e)
 	TRY(make_folders(d, e));
 	TRY(dm_sandbox_check(d, &d->config, e));
 	TRY(watch_signals(d, e));
+	allow_descriptors();
 	TRY(bus_open(&d->bus, e));
 	d->failures = dm_failures(d);
 	d->read_only = d->failures >= DM_FAILURES;
 	d->journal.look = d->read_only;
 	d->journal.reserve = d->config.daemon.reserve_bytes;
 	TRY(dm_journal_start(&d->journal, d->bus, d->config.daemon.state, e));
-	TRY(bind_sockets(d, e));
+	TRY(dm_sockets_open(d, e));
 	TRY(dm_fuse_start(&d->fuse, d->bus, d->config.daemon.threads, e));
 	rc = dm_streams_apply(d, &d->config, e);
 	if (rc == AS_OK && !d->read_only) { /* nothing is encoded */
@@ -270,15 +209,6 @@ static void free_lists(struct dm_daemon *d)
 	}
 }
 
-static void close_sockets(struct dm_daemon *d)
-{
-	bus_socket_close(d->front);
-	bus_socket_close(d->control);
-	bus_socket_close(d->work);
-	bus_socket_close(d->features);
-	bus_socket_close(d->feed);
-}
-
 void dm_stop(struct dm_daemon *d)
 {
 	const int fds[] = { d->signals, d->deaths, d->lock };
@@ -292,7 +222,7 @@ void dm_stop(struct dm_daemon *d)
 	dm_journal_stop(&d->journal);
 	free_cases(d);
 	free_lists(d);
-	close_sockets(d);
+	dm_sockets_close(d);
 	bus_close(d->bus);
 	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
 		if (fds[i] >= 0) {

@@ -6,6 +6,7 @@
 
 #include "core/base/log.h"
 #include "core/bus/call.h"
+#include "core/bus/guard.h"
 #include "core/io/config.h"
 #include "core/io/digest.h"
 #include "daemon/fuse.h"
@@ -133,7 +134,8 @@ struct dm_worker {
 	} * model;
 	size_t models;
 	bool retiring;
-	char sandbox[64];  /* layers, as READY named them; "": none */
+	char user[BUS_KEY_SIZE]; /* its key; "": none was asked for */
+	char sandbox[64];        /* layers, as READY named them; "": none */
 	const char *limit; /* what its end broke: "sandbox", "cpu", "lease"; NULL: none of them */
 };
 
@@ -160,7 +162,14 @@ struct dm_rate {
 };
 
 struct dm_counters {
-	uint64_t malformed, late, restarts, expired;
+	uint64_t malformed, late, restarts, expired, forbidden;
+};
+
+/* Whom a message came from. user NULL: over an address that asks for no key; client NULL beside a
+ * user: the key is in the list no more. */
+struct dm_peer {
+	const char *user;
+	const struct bus_client *client;
 };
 
 struct dm_daemon {
@@ -171,6 +180,10 @@ struct dm_daemon {
 	    kernels[64]; /* "OPENBLAS_CORETYPE=..." of this process, for its workers; "": not set */
 	struct bus *bus;
 	struct bus_socket *front, *control, *work, *features, *feed;
+	struct bus_keys keys; /* this daemon's, where sockets ask for keys */
+	struct bus_guard *guard;
+	struct bus_clients *clients;
+	int64_t forbidden_at; /* monotonic ns of the last line about a refusal */
 	char features_ipc[BUS_ENDPOINT_SIZE], work_ipc[BUS_ENDPOINT_SIZE];
 	int lock;    /* RUNTIME/lock */
 	int signals; /* signalfd */
@@ -203,6 +216,7 @@ struct dm_daemon {
 	bool full;         /* the disk is: nothing is accepted */
 	bool read_only;    /* too many daemons before this one could not write */
 	unsigned failures; /* how many; 0 again when this one has lived long enough */
+	struct as_err broken; /* code other than AS_OK: what the loop ends with */
 	struct dm_counters count;
 };
 
@@ -212,6 +226,26 @@ int dm_start(struct dm_daemon *d, struct as_err *e) AS_CHECKED;
 void dm_stop(struct dm_daemon *d);
 /* Begins to stop: nothing new is accepted, what is in hand is finished within grace_ms. */
 void dm_drain(struct dm_daemon *d);
+
+/* sockets.c */
+int dm_sockets_open(struct dm_daemon *d, struct as_err *e) AS_CHECKED;
+void dm_sockets_close(struct dm_daemon *d);
+/* Another list of clients counts from now on: also for workers and subscribers that are there. Any
+ * failure is one of the guard or the feed, after which the daemon must not go on. */
+int dm_clients_change(struct dm_daemon *d, struct bus_clients *now, struct as_err *e) AS_CHECKED;
+
+/* rights.c */
+struct dm_peer dm_peer_of(const struct dm_daemon *d, const struct bus_msg *m, size_t frame);
+/* stream NULL: on all there are and will be. */
+bool dm_peer_may(const struct dm_peer *p, enum bus_right r, const char *stream);
+bool dm_peer_sees(const struct dm_peer *p, const char *stream); /* by any right */
+bool dm_peer_works(const struct dm_peer *p);
+bool dm_front_allows(const struct dm_peer *p, const struct bus_call *c);
+bool dm_control_allows(const struct dm_peer *p, const struct bus_call *c);
+/* FORBIDDEN, and a line of the log. */
+void dm_forbid(struct dm_daemon *d, struct bus_socket *s, const struct bus_bytes *to,
+	       const struct dm_peer *p, const struct bus_call *c);
+void dm_feed_take(struct dm_daemon *d, struct bus_msg *m);
 
 /* loop.c: until the daemon is to stop. AS_EIO: the journal failed. */
 int dm_loop(struct dm_daemon *d, struct as_err *e) AS_CHECKED;
@@ -275,16 +309,17 @@ void dm_retain(struct dm_daemon *d);
 void dm_retained(struct dm_daemon *d, struct dm_op *op);
 
 /* status.c */
-void dm_status_write(const struct dm_daemon *d, struct as_buf *out);
-void dm_hello_write(const struct dm_daemon *d, struct as_buf *out);
+/* What the peer sees of it. */
+void dm_status_write(const struct dm_daemon *d, const struct dm_peer *p, struct as_buf *out);
+void dm_hello_write(const struct dm_daemon *d, const struct dm_peer *p, struct as_buf *out);
 bool dm_ready(const struct dm_daemon *d);
 
 /* submit.c */
 /* Why nothing is accepted now, or NULL. */
 const char *dm_unwritable(const struct dm_daemon *d);
 bool dm_case_named(const char *id); /* whether it can be a case's id */
-void dm_submit_take(struct dm_daemon *d, struct bus_bytes *peer, struct bus_call *c,
-		    struct bus_msg *m);
+void dm_submit_take(struct dm_daemon *d, struct bus_bytes *peer, const struct dm_peer *who,
+		    struct bus_call *c, struct bus_msg *m);
 void dm_submit_answered(struct dm_daemon *d, struct dm_op *op);
 
 /* cases.c */

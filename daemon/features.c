@@ -87,13 +87,24 @@ static void take_running(struct dm_daemon *d, struct dm_worker *w, uint64_t id)
 	}
 }
 
+/* A worker of another machine answers for the jobs that its key was given, no others'. */
+static bool may_answer(const struct dm_peer *p, const struct dm_job *j)
+{
+	return p->user == NULL || (j->worker != NULL && strcmp(j->worker->user, p->user) == 0);
+}
+
 void dm_features_take(struct dm_daemon *d, struct bus_msg *m)
 {
+	const struct dm_peer who = dm_peer_of(d, m, 0);
 	struct bus_call c = { 0 };
 	struct dm_worker *w;
 	struct dm_job *j;
 	struct as_err e;
 
+	if (!dm_peer_works(&who)) {
+		d->count.forbidden++;
+		return;
+	}
 	if (bus_call_read(&c, m, 0, &e) != AS_OK) {
 		d->count.malformed++;
 		return;
@@ -103,6 +114,9 @@ void dm_features_take(struct dm_daemon *d, struct bus_msg *m)
 	if (j == NULL ||
 	    strcmp(io_json_find_str(c.doc, "model", ""), j->owner->model->sha256) != 0) {
 		d->count.late++; /* answered before, by another worker, or its case is judged */
+	} else if (!may_answer(&who, j)) {
+		d->count.forbidden++;
+		w = NULL;
 	} else if (strcmp(c.verb, "FEATURES") == 0) {
 		take_features(d, j, &c, m);
 	} else if (strcmp(c.verb, "FAILED") == 0) {

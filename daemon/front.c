@@ -217,14 +217,14 @@ void dm_front_found(struct dm_daemon *d, struct dm_op *op)
 }
 
 static void say_hello(struct dm_daemon *d, struct bus_socket *s, const struct bus_bytes *peer,
-		      const char *verb)
+		      const struct dm_peer *who, const char *verb)
 {
 	struct as_buf b = { 0 };
 
 	if (strcmp(verb, "HELLO") == 0) {
-		dm_hello_write(d, &b);
+		dm_hello_write(d, who, &b);
 	} else {
-		dm_status_write(d, &b);
+		dm_status_write(d, who, &b);
 	}
 	dm_say(d, s, peer, verb, &b);
 	as_buf_free(&b);
@@ -248,6 +248,7 @@ void dm_front_take(struct dm_daemon *d, struct bus_msg *m)
 {
 	struct bus_call c = { 0 };
 	struct bus_bytes *peer;
+	struct dm_peer who;
 	bool taken = false;
 	struct as_err e;
 
@@ -256,8 +257,11 @@ void dm_front_take(struct dm_daemon *d, struct bus_msg *m)
 		return;
 	}
 	peer = bus_take(m, 0);
-	if (strcmp(c.verb, "SUBMIT") == 0) {
-		dm_submit_take(d, peer, &c, m);
+	who = dm_peer_of(d, m, 1);
+	if (!dm_front_allows(&who, &c)) {
+		dm_forbid(d, d->front, peer, &who, &c);
+	} else if (strcmp(c.verb, "SUBMIT") == 0) {
+		dm_submit_take(d, peer, &who, &c, m);
 		taken = true;
 	} else if (c.frames != 0) {
 		d->count.malformed++;
@@ -271,7 +275,7 @@ void dm_front_take(struct dm_daemon *d, struct bus_msg *m)
 	} else if (strcmp(c.verb, "TASK") == 0) {
 		say_task(d, peer, &c);
 	} else if (strcmp(c.verb, "HELLO") == 0 || strcmp(c.verb, "STATUS") == 0) {
-		say_hello(d, d->front, peer, c.verb);
+		say_hello(d, d->front, peer, &who, c.verb);
 	} else {
 		d->count.malformed++;
 		dm_say_error(d, d->front, peer, "verb",
@@ -288,6 +292,7 @@ void dm_control_take(struct dm_daemon *d, struct bus_msg *m)
 {
 	struct bus_call c = { 0 };
 	struct bus_bytes *peer;
+	struct dm_peer who;
 	struct as_err e;
 
 	if (bus_call_read(&c, m, 1, &e) != AS_OK) {
@@ -295,7 +300,10 @@ void dm_control_take(struct dm_daemon *d, struct bus_msg *m)
 		return;
 	}
 	peer = bus_take(m, 0);
-	if (strcmp(c.verb, "RELOAD") == 0) {
+	who = dm_peer_of(d, m, 1);
+	if (!dm_control_allows(&who, &c)) {
+		dm_forbid(d, d->control, peer, &who, &c);
+	} else if (strcmp(c.verb, "RELOAD") == 0) {
 		if (dm_reload(d, &e) == AS_OK) {
 			dm_say(d, d->control, peer, "OK", NULL);
 		} else {
@@ -311,7 +319,7 @@ void dm_control_take(struct dm_daemon *d, struct bus_msg *m)
 		dm_say(d, d->control, peer, "OK", NULL);
 		dm_drain(d);
 	} else if (strcmp(c.verb, "HELLO") == 0 || strcmp(c.verb, "STATUS") == 0) {
-		say_hello(d, d->control, peer, c.verb);
+		say_hello(d, d->control, peer, &who, c.verb);
 	} else {
 		d->count.malformed++;
 		dm_say_error(d, d->control, peer, "verb",

@@ -38,13 +38,6 @@ static void take_all(struct dm_daemon *d, struct bus_socket *s, take_fn take)
 	bus_msg_free(&m);
 }
 
-/* Subscriptions come and go on the feed: XPUB hands them up, and nobody needs them. */
-static void drop(struct dm_daemon *d, struct bus_msg *m)
-{
-	(void)d;
-	(void)m;
-}
-
 static void take_op(struct dm_daemon *d, struct dm_op *op)
 {
 	switch (op->kind) {
@@ -219,17 +212,18 @@ static int turn(struct dm_daemon *d, const struct bus_poll *item, struct as_err 
 {
 	const struct {
 		int at;
+		struct bus_socket *const *socket; /* the feed may be another by its turn */
 		take_fn take;
 	} taken[] = {
-		{ FEATURES, dm_features_take }, { WORK, dm_work_take }, { FRONT, dm_front_take },
-		{ CONTROL, dm_control_take },   { FEED, drop },
+		{ FEATURES, &d->features, dm_features_take },
+		{ WORK, &d->work, dm_work_take },
+		{ FRONT, &d->front, dm_front_take },
+		{ CONTROL, &d->control, dm_control_take },
+		{ FEED, &d->feed, dm_feed_take },
 	};
 	struct dm_fusing *f;
 	int rc;
 
-	if (item[SIGNALS].in) {
-		take_signals(d);
-	}
 	if (item[DEATHS].in) {
 		dm_children_died(d);
 	}
@@ -242,10 +236,17 @@ static int turn(struct dm_daemon *d, const struct bus_poll *item, struct as_err 
 			dm_judge(d, f);
 		}
 	}
-	for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+	if (item[SIGNALS].in) {
+		take_signals(d);
+	}
+	for (size_t i = 0; i < sizeof taken / sizeof *taken && d->broken.code == AS_OK; i++) {
 		if (item[taken[i].at].in) {
-			take_all(d, item[taken[i].at].socket, taken[i].take);
+			take_all(d, *taken[i].socket, taken[i].take);
 		}
+	}
+	if (d->broken.code != AS_OK) {
+		*e = d->broken;
+		return e->code;
 	}
 	keep_time(d);
 	dm_dispatch(d);
@@ -271,10 +272,10 @@ int dm_loop(struct dm_daemon *d, struct as_err *e)
 	}
 	while (!d->stop && rc == AS_OK) {
 		item[FRONT].socket = is_full(d) ? NULL : d->front;
+		item[FEED].socket = d->feed; /* another, where the list of clients changed */
 		rc = bus_poll(item, FUSE + d->fuse.threads, wait_ms(d, as_mono_ns()), e);
-		if (rc == AS_OK) {
-			rc = turn(d, item, e);
-		}
+		rc = rc == AS_OK ? bus_guard_check(d->guard, e) : rc;
+		rc = rc == AS_OK ? turn(d, item, e) : rc;
 	}
 	if (rc == AS_OK && !d->read_only) {
 		dm_journal_give(&d->journal, dm_op_make(DM_OP_OVER, "", ""));

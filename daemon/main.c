@@ -41,7 +41,7 @@ static void print_settings(void)
 		}
 		(void)printf("%-12s = %-12s ; %s", k[i].key, k[i].def ? k[i].def : "",
 			     k[i].meaning);
-		if (strcmp(k[i].type, "str") != 0) {
+		if (k[i].max != 0) {
 			(void)printf(", %" PRIu64 " to %" PRIu64, k[i].min, k[i].max);
 		}
 		(void)printf("\n");

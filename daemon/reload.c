@@ -12,10 +12,9 @@ static int check_same(const struct io_config_daemon *a, const struct io_config_d
 	const struct {
 		const char *key, *was, *is;
 	} fixed[] = {
-		{ "front", a->front, b->front },
-		{ "feed", a->feed, b->feed },
-		{ "work", a->work, b->work },
-		{ "features", a->features, b->features },
+		{ "front", a->front, b->front },       { "feed", a->feed, b->feed },
+		{ "work", a->work, b->work },          { "features", a->features, b->features },
+		{ "control", a->control, b->control }, { "key", a->key, b->key },
 	};
 
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
@@ -59,6 +58,7 @@ static void take_numbers(struct dm_daemon *d, struct io_config *c)
 int dm_reload(struct dm_daemon *d, struct as_err *e)
 {
 	struct io_config c = { 0 };
+	struct bus_clients *clients = NULL;
 	enum as_level level;
 	int rc;
 
@@ -67,15 +67,24 @@ int dm_reload(struct dm_daemon *d, struct as_err *e)
 	TRY(check_folder("state", d->config.daemon.state, c.daemon.state, e));
 	TRY(check_folder("runtime", d->config.daemon.runtime, c.daemon.runtime, e));
 	TRY(as_level_parse(c.daemon.log_level, &level, e));
+	if (d->guard != NULL) {
+		TRY(bus_clients_load(&clients, c.daemon.clients, e));
+	}
 	TRY(dm_plugins_check(d->self, &c, e));
 	TRY(dm_sandbox_check(d, &c, e));
 	TRY(dm_streams_apply(d, &c, e));
 	TRY(d->read_only ? AS_OK : dm_children_apply(d, &c, e));
+	if (clients != NULL && dm_clients_change(d, clients, e) != AS_OK) {
+		d->broken = *e;
+		rc = e->code;
+		goto out;
+	}
 	d->log.level = level;
 	take_numbers(d, &c);
 out:
 	as_log(&d->log, rc == AS_OK ? AS_INFO : AS_ERROR, rc == AS_OK ? "RELOAD" : "RELOAD-REFUSED",
 	       "file=%s error=\"%s\"", d->config.path, rc == AS_OK ? "" : e->msg);
+	bus_clients_free(clients);
 	io_config_free(&c);
 	return rc;
 }

@@ -46,11 +46,11 @@ static void write_model(const struct dm_model *m, struct io_jw *w)
 	io_jw_end_obj(w);
 }
 
-static void write_streams(const struct dm_daemon *d, struct io_jw *w)
+static void write_streams(const struct dm_daemon *d, const struct dm_peer *p, struct io_jw *w)
 {
 	io_jw_arr(w, "streams");
 	for (const struct dm_stream *s = d->streams; s != NULL; s = s->next) {
-		if (s->model == NULL) {
+		if (s->model == NULL || !dm_peer_sees(p, s->name)) {
 			continue;
 		}
 		io_jw_obj(w, NULL);
@@ -95,7 +95,7 @@ static void write_encoders(const struct dm_daemon *d, struct io_jw *w)
 	io_jw_end_arr(w);
 }
 
-void dm_status_write(const struct dm_daemon *d, struct as_buf *out)
+void dm_status_write(const struct dm_daemon *d, const struct dm_peer *p, struct as_buf *out)
 {
 	struct io_jw w = { .b = out };
 	char uptime[32];
@@ -109,7 +109,7 @@ void dm_status_write(const struct dm_daemon *d, struct as_buf *out)
 	io_jw_str(&w, "version", ASSAY_VERSION);
 	io_jw_u64(&w, "pid", (uint64_t)getpid());
 	io_jw_raw(&w, "uptime_s", uptime);
-	write_streams(d, &w);
+	write_streams(d, p, &w);
 	write_encoders(d, &w);
 	io_jw_obj(&w, "endpoints");
 	io_jw_str(&w, "front", bus_endpoint(d->front));
@@ -122,12 +122,14 @@ void dm_status_write(const struct dm_daemon *d, struct as_buf *out)
 	io_jw_u64(&w, "late", d->count.late);
 	io_jw_u64(&w, "worker_ends", d->count.restarts);
 	io_jw_u64(&w, "leases_ended", d->count.expired);
+	io_jw_u64(&w, "forbidden", d->count.forbidden);
+	io_jw_u64(&w, "keys_refused", bus_guard_refused(d->guard));
 	io_jw_end_obj(&w);
 	io_jw_u64(&w, "queued_bytes", d->queued_bytes);
 	io_jw_end_obj(&w);
 }
 
-void dm_hello_write(const struct dm_daemon *d, struct as_buf *out)
+void dm_hello_write(const struct dm_daemon *d, const struct dm_peer *p, struct as_buf *out)
 {
 	struct io_jw w = { .b = out };
 
@@ -138,7 +140,7 @@ void dm_hello_write(const struct dm_daemon *d, struct as_buf *out)
 	io_jw_str(&w, "feed", bus_endpoint(d->feed));
 	io_jw_arr(&w, "streams");
 	for (const struct dm_stream *s = d->streams; s != NULL; s = s->next) {
-		if (s->model != NULL && s->open) {
+		if (s->model != NULL && s->open && dm_peer_sees(p, s->name)) {
 			io_jw_str(&w, NULL, s->name);
 		}
 	}

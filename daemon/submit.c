@@ -166,8 +166,19 @@ static void make_manifest(struct dm_op *op)
 	as_buf_free(&b);
 }
 
+/* Keys are a client's own: nobody learns of another's by trying them. */
+static char *own_key(const struct dm_peer *who, const char *key)
+{
+	struct as_buf b = { 0 };
+
+	as_buf_printf(&b, "%s%s%s", who->client ? who->client->name : "", who->client ? "/" : "",
+		      key);
+	return b.data;
+}
+
 static int read_submission(struct dm_daemon *d, const struct bus_call *c, struct bus_msg *m,
-			   const struct io_task *task, struct dm_op *op, struct refusal *r)
+			   const struct io_task *task, const struct dm_peer *who, struct dm_op *op,
+			   struct refusal *r)
 {
 	const char *key = io_json_find_str(c->doc, "key", NULL);
 	int rc;
@@ -185,7 +196,7 @@ static int read_submission(struct dm_daemon *d, const struct bus_call *c, struct
 		return rc;
 	}
 	make_manifest(op);
-	op->key = as_strdup(key ? key : op->manifest);
+	op->key = key ? own_key(who, key) : as_strdup(op->manifest);
 	op->bytes = as_calloc(op->pages ? op->pages : 1, sizeof(struct bus_bytes *));
 	for (size_t i = 0; i < op->pages; i++) {
 		op->bytes[i] = bus_take(m, c->at + i);
@@ -270,8 +281,8 @@ static void hand_over(struct dm_daemon *d, struct dm_stream *s, struct dm_op *op
 	dm_journal_give(&d->journal, op);
 }
 
-void dm_submit_take(struct dm_daemon *d, struct bus_bytes *peer, struct bus_call *c,
-		    struct bus_msg *m)
+void dm_submit_take(struct dm_daemon *d, struct bus_bytes *peer, const struct dm_peer *who,
+		    struct bus_call *c, struct bus_msg *m)
 {
 	const char *stream = io_json_find_str(c->doc, "stream", "");
 	const char *id = io_json_find_str(c->doc, "case", "");
@@ -293,7 +304,7 @@ void dm_submit_take(struct dm_daemon *d, struct bus_bytes *peer, struct bus_call
 	} else if (!s->open || dm_unwritable(d) != NULL) {
 		(void)refuse(&r, NULL, NULL, s->open ? dm_unwritable(d) : "the stream is starting");
 		say_message(d, op, "UNAVAILABLE", &r);
-	} else if (read_submission(d, c, m, k ? k->task : dm_model_task(s->model), op, &r) !=
+	} else if (read_submission(d, c, m, k ? k->task : dm_model_task(s->model), who, op, &r) !=
 		   AS_OK) {
 		say_message(d, op, "REFUSED", &r);
 	} else if ((retry_ms = busy_ms(d, op, k != NULL)) > 0) {

@@ -98,7 +98,8 @@ bool dm_worker_has(const struct dm_worker *w, const struct dm_model *m)
 	return false;
 }
 
-static void take_ready(struct dm_daemon *d, struct bus_msg *m, const struct bus_call *c)
+static void take_ready(struct dm_daemon *d, struct bus_msg *m, const struct dm_peer *who,
+		       const struct bus_call *c)
 {
 	const char *modality = io_json_find_str(c->doc, "modality", "");
 	const char *encoder = io_json_find_str(c->doc, "encoder", "");
@@ -124,6 +125,7 @@ static void take_ready(struct dm_daemon *d, struct bus_msg *m, const struct bus_
 	w->credit = credit < 1 ? 1 : credit > DM_CREDIT_MAX ? DM_CREDIT_MAX : (size_t)credit;
 	w->heard = as_mono_ns();
 	w->child = child;
+	(void)snprintf(w->user, sizeof w->user, "%s", who->user ? who->user : "");
 	(void)snprintf(w->sandbox, sizeof w->sandbox, "%s",
 		       io_json_find_str(c->doc, "sandbox", ""));
 	if (w->child != NULL) {
@@ -188,17 +190,25 @@ static void say_unknown(struct dm_daemon *d, struct bus_msg *m)
 
 void dm_work_take(struct dm_daemon *d, struct bus_msg *m)
 {
+	const struct dm_peer who = dm_peer_of(d, m, m->n > 1 ? 1 : 0);
 	struct bus_call c = { 0 };
 	struct dm_worker *w;
 	struct as_err e;
+
+	if (!dm_peer_works(&who)) {
+		d->count.forbidden++;
+		return;
+	}
 
 	if (bus_call_read(&c, m, 1, &e) != AS_OK) {
 		d->count.malformed++;
 		return;
 	}
 	w = find(d, m);
-	if (strcmp(c.verb, "READY") == 0) {
-		take_ready(d, m, &c);
+	if (w != NULL && strcmp(w->user, who.user ? who.user : "") != 0) {
+		d->count.forbidden++; /* another's address */
+	} else if (strcmp(c.verb, "READY") == 0) {
+		take_ready(d, m, &who, &c);
 	} else if (w == NULL) {
 		say_unknown(d, m);
 	} else if (strcmp(c.verb, "LOADED") == 0) {

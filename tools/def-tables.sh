@@ -9,7 +9,7 @@ table() { # FILE
     # One line an entry, then: NAME(section, key, type, default, min, max, "meaning")
     sed -e ':a' -e '/^[A-Z]*(.*[^)]$/{N;s/\n */ /;ta' -e '}' "$1" |
         sed -n 's/^[A-Z]*(\([a-z]*\), \([a-z_0-9]*\), \([a-z0-9]*\), "\{0,1\}\([^,"]*\)"\{0,1\}, \([^,]*\), \([^,]*\), "\(.*\)")$/\1|\2|\3|\4|\5|\6|\7/p' |
-        awk -F'|' '{ if ($3 == "str") $5 = $6 = ""; if ($4 == "NULL") $4 = "must be given";
+        awk -F'|' '{ if ($3 == "str" || $3 == "flag") $5 = $6 = ""; if ($4 == "NULL") $4 = "must be given";
             printf "| `%s` | `%s` | %s | %s | %s | %s |\n", $1, $2, $4, $5, $6, $7 }'
 }
 bad=0

@@ -22,6 +22,7 @@ refuse() { # what pattern files...
     refuse 'product code does not know its tests' 'TESTING|in_unit_test' $product
     refuse 'exit outside main' '[^_a-z]exit\(' $(echo "$product" | grep -v '/main.c$')
     refuse 'getenv outside main' 'getenv\(' $(echo "$product" | grep -v '/main.c$')
+    refuse 'one place binds addresses: bus_bind' 'zmq_bind\(' $(echo "$product" | grep -v '^core/bus/bus.c$')
     refuse 'sleeps in tests' '\b(u?sleep|nanosleep)\(' $(git ls-files 'tests/*.[ch]')
     refuse 'Criterion 2.4.1 lets gt() pass on equal values: say lt() the other way round' '\bgt\(' $(git ls-files 'tests/*.[ch]')
     refuse 'unearned words' '[Bb]lazing|production-ready|state-of-the-art|world-class' $code README.md

@@ -89,11 +89,46 @@ pair() { # name runner extension
     check "$1-resumed" 4 $last
     check "$1-submitter" $((last - 2)) $last
 }
+# The same over TCP with keys, from a daemon of its own: one case each, and what came before it.
+keys() { # start the daemon that asks for them
+    for k in daemon.key client.key; do "$bin/assay" keys generate $k >/dev/null; done
+    printf '[client.tests]\nkey = %s\nsubmit = breast\nsubscribe = breast\n' \
+        "$("$bin/assay" keys show client.key)" >clients.ini
+    chmod 600 clients.ini
+    sed 's/^\[daemon\]$/[daemon]\nfront = tcp:\/\/127.0.0.1:*\nfeed = tcp:\/\/127.0.0.1:*\nkey = daemon.key\nclients = clients.ini/
+s/^\(state\|runtime\)\( *= *\)\(.*\)/\1\2keyed-\3/' assayd.ini >keyed.ini
+    "$bin/assayd" -c keyed.ini 2>keyed.log &
+    pids="$pids $!"
+    ASSAY_FRONT=
+    while [ -z "$ASSAY_FRONT" ]; do
+        kill -0 $! || { cat keyed.log && exit 1; }
+        ASSAY_FRONT=$(sed -n 's/.*socket=front endpoint=\(tcp[^ ]*\).*/\1/p' keyed.log)
+    done
+    export ASSAY_FRONT ASSAY_KEY=client.key ASSAY_SERVER_KEY=daemon.key.pub
+    "$bin/assay" status --from "$ASSAY_FRONT" --key client.key --server-key daemon.key.pub \
+        --wait-ready 60 >/dev/null || { cat keyed.log && exit 1; }
+}
+judged=0
+keyed() { # name runner extension
+    judged=$((judged + 1))
+    "$2" "$clients/submitter.$3" breast "$1" "scan=part5/scan.png" "report=part5/report.txt" \
+        "findings=part5/findings.csv" >"$1-keyed-submitter.out"
+    check "$1-keyed-submitter" $judged $judged
+    subscribe "$1-keyed" "$2" "$clients/subscriber.$3" 0 $judged
+    wait "$reader" || true
+    kill "$subscriber" 2>/dev/null || true
+    check "$1-keyed" 1 $judged
+}
 if [ -n "$python" ]; then pair python "$python" py; else
     echo "SKIPPED python: no pyzmq (apt-get install python3-zmq)" && skipped=$((skipped + 1))
 fi
 if [ -n "$node" ]; then pair node "$node" js; else
     echo "SKIPPED node: no Node.js, npm or zeromq" && skipped=$((skipped + 1))
+fi
+if [ -n "$python$node" ]; then
+    keys
+    [ -z "$python" ] || keyed python "$python" py
+    [ -z "$node" ] || keyed node "$node" js
 fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/base/buf.h"
-#include "core/bus/socket.h"
+#include "core/bus/inside.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zmq.h>
 
 enum {
 	HANDSHAKE_MS = 5000,
@@ -15,19 +14,7 @@ enum {
 	SOCKETS_MAX = 4096,
 };
 
-struct bus {
-	void *ctx;
-};
-
-struct bus_part {
-	zmq_msg_t msg;
-};
-
-struct bus_bytes {
-	zmq_msg_t msg;
-};
-
-static int fail(struct as_err *e, const char *what, const char *name)
+int bus_fail(struct as_err *e, const char *what, const char *name)
 {
 	int code = AS_EIO;
 
@@ -62,7 +49,7 @@ int bus_open(struct bus **out, struct as_err *e)
 	*out = NULL;
 	b->ctx = zmq_ctx_new();
 	if (b->ctx == NULL || zmq_ctx_set(b->ctx, ZMQ_MAX_SOCKETS, SOCKETS_MAX) != 0) {
-		(void)fail(e, "zmq_ctx_new", "");
+		(void)bus_fail(e, "zmq_ctx_new", "");
 		bus_close(b);
 		return e->code;
 	}
@@ -88,14 +75,14 @@ void bus_close(struct bus *b)
 static const int types[] = {
 	[BUS_ROUTER] = ZMQ_ROUTER, [BUS_DEALER] = ZMQ_DEALER, [BUS_PUSH] = ZMQ_PUSH,
 	[BUS_PULL] = ZMQ_PULL,     [BUS_XPUB] = ZMQ_XPUB,     [BUS_SUB] = ZMQ_SUB,
-	[BUS_PAIR] = ZMQ_PAIR,
+	[BUS_PAIR] = ZMQ_PAIR,     [BUS_REP] = ZMQ_REP,
 };
 
 static int set(struct bus_socket *s, int option, int value, struct as_err *e)
 {
 	return zmq_setsockopt(s->zmq, option, &value, sizeof value) == 0
 		   ? AS_OK
-		   : fail(e, "zmq_setsockopt", s->endpoint);
+		   : bus_fail(e, "zmq_setsockopt", s->endpoint);
 }
 
 static int set_options(struct bus_socket *s, const struct bus_options *o, struct as_err *e)
@@ -109,7 +96,7 @@ static int set_options(struct bus_socket *s, const struct bus_options *o, struct
 	/* A bound IPv4 address would be reported as one of IPv6. */
 	TRY(set(s, ZMQ_IPV6, !o->bind || strchr(o->endpoint, '[') != NULL, e));
 	if (zmq_setsockopt(s->zmq, ZMQ_MAXMSGSIZE, &o->max_bytes, sizeof o->max_bytes) != 0) {
-		return fail(e, "zmq_setsockopt", s->endpoint);
+		return bus_fail(e, "zmq_setsockopt", s->endpoint);
 	}
 	if (strncmp(o->endpoint, "tcp://", 6) == 0) {
 		TRY(set(s, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS, e));
@@ -124,6 +111,9 @@ static int set_options(struct bus_socket *s, const struct bus_options *o, struct
 	if (o->once) {
 		TRY(set(s, ZMQ_RECONNECT_IVL, -1, e));
 	}
+	if (o->admit) {
+		TRY(set(s, ZMQ_XPUB_MANUAL, 1, e));
+	}
 out:
 	return rc;
 }
@@ -135,7 +125,7 @@ static int get_fd(struct bus_socket *s, struct as_err *e)
 	s->touched = true;
 	return zmq_getsockopt(s->zmq, ZMQ_FD, &s->fd, &n) == 0
 		   ? AS_OK
-		   : fail(e, "zmq_getsockopt", s->endpoint);
+		   : bus_fail(e, "zmq_getsockopt", s->endpoint);
 }
 
 static int check_endpoint(const char *endpoint, struct as_err *e)
@@ -174,15 +164,20 @@ int bus_socket_open(struct bus_socket **out, struct bus *b, const struct bus_opt
 	(void)snprintf(s->endpoint, sizeof s->endpoint, "%s", o->endpoint);
 	s->zmq = zmq_socket(b->ctx, types[o->type]);
 	if (s->zmq == NULL) {
-		rc = fail(e, "zmq_socket", o->endpoint);
+		rc = bus_fail(e, "zmq_socket", o->endpoint);
 		goto out;
 	}
 	TRY(get_fd(s, e));
 	TRY(set_options(s, o, e));
 	if (o->bind) {
-		TRY(bus_bind(s, o->endpoint, e));
-	} else if (zmq_connect(s->zmq, o->endpoint) != 0) {
-		rc = fail(e, "connect", o->endpoint);
+		TRY(bus_bind(s, o->endpoint, o->curve, e));
+		goto out;
+	}
+	if (o->curve != NULL) {
+		TRY(bus_lock(s, o->curve, false, e));
+	}
+	if (zmq_connect(s->zmq, o->endpoint) != 0) {
+		rc = bus_fail(e, "connect", o->endpoint);
 	}
 out:
 	if (rc != AS_OK) {
@@ -204,21 +199,25 @@ void bus_socket_close(struct bus_socket *s)
 	free(s);
 }
 
-int bus_bind(struct bus_socket *s, const char *endpoint, struct as_err *e)
+int bus_bind(struct bus_socket *s, const char *endpoint, const struct bus_curve *c,
+	     struct as_err *e)
 {
 	size_t n = sizeof s->endpoint;
 	int rc;
 
 	rc = check_endpoint(endpoint, e);
+	if (rc == AS_OK && c != NULL) {
+		rc = bus_lock(s, c, true, e);
+	}
 	if (rc != AS_OK) {
 		return rc;
 	}
 	s->touched = true;
 	if (zmq_bind(s->zmq, endpoint) != 0) {
-		return fail(e, "listen on", endpoint);
+		return bus_fail(e, "listen on", endpoint);
 	}
 	if (zmq_getsockopt(s->zmq, ZMQ_LAST_ENDPOINT, s->endpoint, &n) != 0) {
-		return fail(e, "zmq_getsockopt", endpoint);
+		return bus_fail(e, "zmq_getsockopt", endpoint);
 	}
 	return AS_OK;
 }
@@ -233,7 +232,15 @@ int bus_subscribe(struct bus_socket *s, const char *prefix, struct as_err *e)
 	s->touched = true;
 	return zmq_setsockopt(s->zmq, ZMQ_SUBSCRIBE, prefix, strlen(prefix)) == 0
 		   ? AS_OK
-		   : fail(e, "subscribe to", prefix);
+		   : bus_fail(e, "subscribe to", prefix);
+}
+
+int bus_admit(struct bus_socket *s, const void *topic, size_t n, bool on, struct as_err *e)
+{
+	s->touched = true;
+	return zmq_setsockopt(s->zmq, on ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE, topic, n) == 0
+		   ? AS_OK
+		   : bus_fail(e, "admit a subscription to", s->endpoint);
 }
 
 /* [host, end) of tcp://HOST:PORT; false for anything else. */
@@ -307,7 +314,7 @@ int bus_send(struct bus_socket *s, const struct bus_frame *f, size_t n, struct a
 			bad = send_frame(s, &f[i], i + 1 < n);
 		} while (bad != 0 && errno == EINTR);
 		if (bad != 0 && rc == AS_OK) {
-			rc = fail(e, "send to", s->endpoint);
+			rc = bus_fail(e, "send to", s->endpoint);
 			if (i == 0) {
 				break;
 			}
@@ -332,7 +339,8 @@ static int wait_for(struct bus_socket *s, short event, int wait_ms)
 
 int bus_wait_ready(struct bus_socket *s, int wait_ms, struct as_err *e)
 {
-	return wait_for(s, ZMQ_POLLOUT, wait_ms) >= 0 ? AS_OK : fail(e, "wait for", s->endpoint);
+	return wait_for(s, ZMQ_POLLOUT, wait_ms) >= 0 ? AS_OK
+						      : bus_fail(e, "wait for", s->endpoint);
 }
 
 int bus_send_wait(struct bus_socket *s, const struct bus_frame *f, size_t n, int wait_ms,
@@ -360,12 +368,12 @@ int bus_recv(struct bus_socket *s, struct bus_msg *m, struct as_err *e)
 		zmq_msg_t msg;
 
 		if (zmq_msg_init(&msg) != 0) {
-			return fail(e, "receive on", s->endpoint);
+			return bus_fail(e, "receive on", s->endpoint);
 		}
 		while (zmq_msg_recv(&msg, s->zmq, ZMQ_DONTWAIT) < 0) {
 			if (errno != EINTR) {
 				s->touched = errno != EAGAIN;
-				(void)fail(e, "receive on", s->endpoint);
+				(void)bus_fail(e, "receive on", s->endpoint);
 				(void)zmq_msg_close(&msg);
 				return e->code;
 			}
@@ -388,75 +396,6 @@ int bus_recv(struct bus_socket *s, struct bus_msg *m, struct as_err *e)
 	return AS_OK;
 }
 
-void bus_msg_free(struct bus_msg *m)
-{
-	for (size_t i = 0; i < m->n; i++) {
-		(void)zmq_msg_close(&m->part[i].msg);
-	}
-	free(m->part);
-	*m = (struct bus_msg){ 0 };
-}
-
-const void *bus_data(const struct bus_msg *m, size_t i)
-{
-	return zmq_msg_data(&m->part[i].msg);
-}
-
-size_t bus_size(const struct bus_msg *m, size_t i)
-{
-	return zmq_msg_size(&m->part[i].msg);
-}
-
-struct bus_bytes *bus_take(struct bus_msg *m, size_t i)
-{
-	struct bus_bytes *b = as_malloc(sizeof *b);
-
-	(void)zmq_msg_init(&b->msg);
-	(void)zmq_msg_move(&b->msg, &m->part[i].msg);
-	return b;
-}
-
-struct bus_bytes *bus_bytes_share(struct bus_bytes *b)
-{
-	struct bus_bytes *other = as_malloc(sizeof *other);
-
-	if (zmq_msg_init(&other->msg) != 0 || zmq_msg_copy(&other->msg, &b->msg) != 0) {
-		abort(); /* only what is no message */
-	}
-	return other;
-}
-
-struct bus_bytes *bus_bytes_copy(const void *data, size_t n)
-{
-	struct bus_bytes *b = as_malloc(sizeof *b);
-
-	if (zmq_msg_init_size(&b->msg, n) != 0) {
-		abort(); /* memory is exhausted: as as_malloc does */
-	}
-	if (n > 0) {
-		memcpy(zmq_msg_data(&b->msg), data, n);
-	}
-	return b;
-}
-
-const void *bus_bytes_data(const struct bus_bytes *b)
-{
-	return zmq_msg_data((zmq_msg_t *)&b->msg);
-}
-
-size_t bus_bytes_size(const struct bus_bytes *b)
-{
-	return zmq_msg_size(&b->msg);
-}
-
-void bus_bytes_free(struct bus_bytes *b)
-{
-	if (b != NULL) {
-		(void)zmq_msg_close(&b->msg);
-		free(b);
-	}
-}
-
 int bus_give(struct bus_socket *s, void *p, struct as_err *e)
 {
 	const struct bus_frame f = { &p, sizeof p, NULL };
@@ -472,5 +411,5 @@ int bus_get(struct bus_socket *s, void **p, struct as_err *e)
 		n = zmq_recv(s->zmq, p, sizeof *p, ZMQ_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
 	s->touched = n >= 0 || errno != EAGAIN;
-	return n == (int)sizeof *p ? AS_OK : fail(e, "receive on", s->endpoint);
+	return n == (int)sizeof *p ? AS_OK : bus_fail(e, "receive on", s->endpoint);
 }

@@ -18,6 +18,7 @@ enum {
 	BUS_ENDPOINT_SIZE = 256,
 };
 
+struct bus_keys;   /* keys.h */
 struct bus;        /* the process's one context; any thread may open sockets on it */
 struct bus_socket; /* one thread at a time */
 struct bus_bytes;  /* bytes of one frame that outlive their message, shared with what is sent */
@@ -26,7 +27,14 @@ int bus_open(struct bus **out, struct as_err *e) AS_CHECKED;
 /* Close all sockets first; waits for their linger. Accepts NULL. */
 void bus_close(struct bus *b);
 
-enum bus_type { BUS_ROUTER, BUS_DEALER, BUS_PUSH, BUS_PULL, BUS_XPUB, BUS_SUB, BUS_PAIR };
+enum bus_type { BUS_ROUTER, BUS_DEALER, BUS_PUSH, BUS_PULL, BUS_XPUB, BUS_SUB, BUS_PAIR, BUS_REP };
+
+/* CURVE: both sides prove their keys, and what they say is sealed (docs/protocol.md). */
+struct bus_curve {
+	const struct bus_keys *own;
+	const char *server; /* connecting: the public key that the other side must have */
+	const char *domain; /* binding: what the guard is asked to let in (guard.h) */
+};
 
 struct bus_options {
 	enum bus_type type;
@@ -37,6 +45,8 @@ struct bus_options {
 	int linger_ms;        /* how long bus_close waits for what is not sent */
 	int64_t max_bytes;    /* of one frame; a peer that sends more is disconnected */
 	bool once;            /* a connection that is lost is not made again */
+	bool admit;           /* XPUB: a subscription counts when bus_admit says so */
+	const struct bus_curve *curve; /* NULL: whoever reaches the address, in the clear */
 };
 
 /* AS_ECONFIG: an endpoint that cannot be (an ipc path over BUS_IPC_MAX bytes among them).
@@ -44,12 +54,18 @@ struct bus_options {
 int bus_socket_open(struct bus_socket **out, struct bus *b, const struct bus_options *o,
 		    struct as_err *e) AS_CHECKED;
 void bus_socket_close(struct bus_socket *s); /* accepts NULL */
-/* A second address for a bound socket. */
-int bus_bind(struct bus_socket *s, const char *endpoint, struct as_err *e) AS_CHECKED;
+/* A second address for a bound socket. c holds for this address and those bound later; NULL: as
+ * before. The only place in the tree where an address is bound. */
+int bus_bind(struct bus_socket *s, const char *endpoint, const struct bus_curve *c,
+	     struct as_err *e) AS_CHECKED;
 /* The address bound or connected last, wildcards resolved. */
 const char *bus_endpoint(const struct bus_socket *s);
 /* SUB only: all topics that begin with prefix. */
 int bus_subscribe(struct bus_socket *s, const char *prefix, struct as_err *e) AS_CHECKED;
+
+/* XPUB with admit: of the (un)subscription received last, whether it counts. */
+int bus_admit(struct bus_socket *s, const void *topic, size_t n, bool on,
+	      struct as_err *e) AS_CHECKED;
 
 /* endpoint as a peer reaches it that got it over `via`: a host that means "any" (0.0.0.0, *, [::])
  * is replaced by the host of via. */
@@ -90,6 +106,9 @@ int bus_recv_wait(struct bus_socket *s, struct bus_msg *m, int wait_ms,
 void bus_msg_free(struct bus_msg *m);
 const void *bus_data(const struct bus_msg *m, size_t i); /* i < m->n; borrowed from m */
 size_t bus_size(const struct bus_msg *m, size_t i);
+/* The public key of the peer that sent frame i, as the guard let it in; NULL: it came over an
+ * address without CURVE. Borrowed from m. */
+const char *bus_user(const struct bus_msg *m, size_t i);
 
 /* Takes frame i out of the message, without copying. Free with bus_bytes_free. */
 struct bus_bytes *bus_take(struct bus_msg *m, size_t i);

@@ -83,7 +83,8 @@ int bus_call_reply(struct bus_socket *s, const struct bus_frame *peer, const str
 	return bus_send(s, frame, lay_out(frame, peer, say), e);
 }
 
-int bus_connect(struct bus_socket **s, struct bus *b, const char *endpoint, struct as_err *e)
+int bus_connect(struct bus_socket **s, struct bus *b, const char *endpoint,
+		const struct bus_curve *curve, struct as_err *e)
 {
 	const struct bus_options o = {
 		.type = BUS_DEALER,
@@ -91,6 +92,7 @@ int bus_connect(struct bus_socket **s, struct bus *b, const char *endpoint, stru
 		.hwm = REQUEST_HWM,
 		.linger_ms = REQUEST_LINGER_MS,
 		.max_bytes = -1,
+		.curve = curve,
 	};
 
 	return bus_socket_open(s, b, &o, e);
@@ -112,8 +114,9 @@ int bus_answer(struct bus_socket *s, int wait_ms, struct bus_msg *msg, struct bu
 	if (rc != AS_OK) {
 		return as_wrap(e, "the answer of %s", bus_endpoint(s));
 	}
-	if (strcmp(answer->verb, "ERROR") == 0) {
-		rc = as_fail(e, AS_EPROTO, "%s: %s", bus_endpoint(s),
+	if (strcmp(answer->verb, "ERROR") == 0 || strcmp(answer->verb, "FORBIDDEN") == 0) {
+		rc = as_fail(e, answer->verb[0] == 'E' ? AS_EPROTO : AS_EPERM, "%s: %s",
+			     bus_endpoint(s),
 			     io_json_find_str(answer->doc, "message", "error without a message"));
 		bus_call_free(answer);
 	}

@@ -44,12 +44,13 @@ int bus_call_send(struct bus_socket *s, const struct bus_say *say, struct as_err
 int bus_call_reply(struct bus_socket *s, const struct bus_frame *peer, const struct bus_say *say,
 		   struct as_err *e) AS_CHECKED;
 
-/* A DEALER connected to a daemon's front or control socket. */
+/* A DEALER connected to a daemon's front or control socket; curve NULL: in the clear. */
 int bus_connect(struct bus_socket **s, struct bus *b, const char *endpoint,
-		struct as_err *e) AS_CHECKED;
+		const struct bus_curve *curve, struct as_err *e) AS_CHECKED;
 /* Client side: sends a request on a DEALER and waits for the next message on it, at most wait_ms
  * for either. AS_EUNAVAIL: nobody there, or no answer. AS_EPROTO: the answer is ERROR, or no
- * message of ours. answer->doc and msg are the caller's to free after AS_OK. */
+ * message of ours; AS_EPERM: it is FORBIDDEN. answer->doc and msg are the caller's to free after
+ * AS_OK. */
 int bus_request(struct bus_socket *s, const struct bus_say *say, int wait_ms, struct bus_msg *msg,
 		struct bus_call *answer, struct as_err *e) AS_CHECKED;
 /* Waits for one more message of an answer that has several (REPLAY, SUBMIT with wait). */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * poll.c - waiting for messages without asking every socket every time. */
 #include "core/base/clock.h"
-#include "core/bus/socket.h"
+#include "core/bus/inside.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <zmq.h>
 
 enum { POLL_MAX = 256 };
 

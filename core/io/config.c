@@ -70,6 +70,15 @@ static int put(void *part, const struct io_config_key *k, const char *value, str
 		*s = as_strdup(value);
 		return AS_OK;
 	}
+	if (strcmp(k->type, "flag") == 0) {
+		const bool is = strcmp(value, "true") == 0;
+
+		memcpy(at, &is, sizeof is);
+		return is || strcmp(value, "false") == 0
+			   ? AS_OK
+			   : as_fail(e, AS_ECONFIG, "%s: want true or false, got \"%s\"", k->key,
+				     value);
+	}
 	rc = parse_number(k, value, &v, e);
 	if (rc != AS_OK) {
 		return rc;
@@ -216,6 +225,42 @@ static void make_beside(const char *base, char **path)
 	*path = b.data;
 }
 
+bool io_config_is_tcp(const char *setting)
+{
+	return strncmp(setting, "tcp://", 6) == 0;
+}
+
+bool io_config_is_given(const char *setting)
+{
+	return strcmp(setting, "none") != 0;
+}
+
+/* A socket that other machines reach asks for keys, unless the operator says that it shall not. */
+static int check_keys(const struct io_config_daemon *d, struct as_err *e)
+{
+	const bool locked = io_config_is_given(d->key) && io_config_is_given(d->clients);
+	const bool tcp = io_config_is_tcp(d->front) || io_config_is_tcp(d->feed) ||
+			 io_config_is_tcp(d->work) || io_config_is_tcp(d->features);
+
+	if (io_config_is_given(d->key) != io_config_is_given(d->clients)) {
+		return as_fail(e, AS_ECONFIG, "[daemon] key and clients: one without the other");
+	}
+	if (locked && d->insecure) {
+		return as_fail(e, AS_ECONFIG,
+			       "[daemon] insecure = true, but key and clients are given");
+	}
+	if (tcp && !locked && !d->insecure) {
+		return as_fail(e, AS_ECONFIG,
+			       "[daemon] a tcp address wants key and clients (docs/operations.md), "
+			       "or insecure = true to be served in the clear");
+	}
+	if (io_config_is_tcp(d->control) && !locked) {
+		return as_fail(e, AS_ECONFIG,
+			       "[daemon] control: a tcp address wants key and clients");
+	}
+	return AS_OK;
+}
+
 static int check(const struct io_config *c, struct as_err *e)
 {
 	const struct io_config_daemon *d = &c->daemon;
@@ -236,7 +281,7 @@ static int check(const struct io_config *c, struct as_err *e)
 	if (c->streams == 0) {
 		return as_fail(e, AS_ECONFIG, "no [stream.NAME]: nothing to serve");
 	}
-	return AS_OK;
+	return check_keys(d, e);
 }
 
 int io_config_load(struct io_config *c, const char *path, struct as_err *e)
@@ -261,6 +306,10 @@ int io_config_load(struct io_config *c, const char *path, struct as_err *e)
 	}
 	make_beside(path, &c->daemon.state);
 	make_beside(path, &c->daemon.runtime);
+	if (io_config_is_given(c->daemon.key)) {
+		make_beside(path, &c->daemon.key);
+		make_beside(path, &c->daemon.clients);
+	}
 	for (size_t i = 0; i < c->streams; i++) {
 		make_beside(path, &c->stream[i].model);
 	}

@@ -2,13 +2,15 @@
  * config.h - assayd.ini: [daemon], [encoder.NAME]..., [stream.NAME]..., keys of config.def.
  *
  * In [encoder.NAME] a key with a dot in it is the plugin's own ("null.scale") and handed to it.
- * Paths of state, runtime and model are made relative to the file's folder. */
+ * Paths of state, runtime, key, clients and model are made relative to the file's folder; "none" is
+ * no path. */
 #ifndef IO_CONFIG_H
 #define IO_CONFIG_H
 
 #include "core/base/err.h"
 #include "core/io/task.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +19,7 @@ enum { IO_ENCODERS_MAX = 16, IO_STREAMS_MAX = 64, IO_SETTINGS_MAX = 32 };
 typedef char *io_cfg_str;
 typedef uint32_t io_cfg_u32;
 typedef uint64_t io_cfg_u64;
+typedef bool io_cfg_flag;
 
 #define CFG(section, key, type, def, min, max, meaning) CFG_##section(type, key)
 
@@ -73,6 +76,10 @@ struct io_config {
  * Free with io_config_free whatever the result. */
 int io_config_load(struct io_config *c, const char *path, struct as_err *e) AS_CHECKED;
 void io_config_free(struct io_config *c);
+/* Whether a socket's setting is an address that other machines reach. */
+bool io_config_is_tcp(const char *setting);
+/* Whether key or clients names a file. */
+bool io_config_is_given(const char *setting);
 
 /* The lines of config.def, for those who list them. */
 struct io_config_key {

@@ -107,8 +107,9 @@ static const char *const allowed[] = {
 	"uname",
 };
 
-/* What a program resolves a host's name with. */
-static const char *const resolving[] = { "connect", "bind", "sendmsg", "sendmmsg", "recvmsg" };
+/* What a program resolves a host's name with, and keeps the keys of a new connection in. */
+static const char *const resolving[] = { "connect", "bind",  "sendmsg", "sendmmsg",
+					 "recvmsg", "mlock", "munlock" };
 
 struct rule {
 	const char *call;

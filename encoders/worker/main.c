@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * assay-worker: encodes parts for a daemon, with one plugin. */
+#include "core/bus/keys.h"
 #include "core/tensor/gemm.h"
 #include "encoders/worker/stage.h"
 
@@ -25,6 +26,8 @@ static const char usage[] =
     "  --plugin FILE      the encoder's shared object\n"
     "  --work ENDPOINT    the daemon's work socket, tcp://HOST:PORT\n"
     "  --models DIR       folder of <sha256>.safetensors (default: the daemon's path)\n"
+    "  --key FILE         this worker's keys (assay keys generate)\n"
+    "  --server-key FILE  the daemon's public key\n"
     "  --sandbox MODE     require, best-effort or off (default: best-effort)\n"
     "  --memory BYTES     address space over what it starts with (default: 1073741824)\n"
     "  --cpu SECONDS      CPU time of one page, 0 for any (default: 30)\n"
@@ -40,6 +43,9 @@ struct arguments {
 	struct pl_setting setting[ENC_SETTINGS_MAX];
 	size_t settings;
 	struct enc_sandbox sandbox;
+	const char *key, *server_key;
+	struct bus_keys own, server;
+	struct bus_curve curve;
 	bool check;   /* only say what sandbox there is */
 	pid_t parent; /* the daemon that started this worker; 0: none */
 	struct as_log log;
@@ -67,6 +73,8 @@ static const struct option options[] = {
 	{ "sandbox", required_argument, NULL, 'S' },
 	{ "memory", required_argument, NULL, 'M' },
 	{ "cpu", required_argument, NULL, 'C' },
+	{ "key", required_argument, NULL, 'K' },
+	{ "server-key", required_argument, NULL, 'E' },
 	{ "check-sandbox", no_argument, NULL, 'k' },
 	/* Those that assayd gives to its own workers. */
 	{ "features", required_argument, NULL, 'f' },
@@ -99,6 +107,12 @@ static int take_value(struct arguments *a, int c, char *value, struct as_err *e)
 	switch (c) {
 	case 's':
 		return add_setting(a, value, e);
+	case 'K':
+		a->key = value;
+		return AS_OK;
+	case 'E':
+		a->server_key = value;
+		return AS_OK;
 	case 'l':
 		return as_level_parse(value, &a->log.level, e);
 	case 'S':
@@ -218,6 +232,25 @@ static void set_up(struct arguments *a)
 	}
 }
 
+/* Before the sandbox, which lets nothing be read. */
+static int take_keys(struct arguments *a, struct as_err *e)
+{
+	int rc;
+
+	if ((a->key == NULL) != (a->server_key == NULL)) {
+		return as_fail(e, AS_EUSAGE, "--key and --server-key: one without the other");
+	}
+	if (a->key == NULL) {
+		return AS_OK;
+	}
+	TRY(bus_keys_load(&a->own, a->key, true, e));
+	TRY(bus_keys_load(&a->server, a->server_key, false, e));
+	a->curve = (struct bus_curve){ .own = &a->own, .server = a->server.public };
+	a->stage.curve = &a->curve;
+out:
+	return rc;
+}
+
 /* The layers that there are, on standard output. */
 static int print_sandbox(struct enc_sandbox *s, struct as_err *e)
 {
@@ -253,6 +286,7 @@ int main(int argc, char **argv)
 		rc = print_sandbox(&a.sandbox, &e);
 		goto out;
 	}
+	TRY(take_keys(&a, &e));
 	TRY(pl_load(&plugin, a.plugin, &e));
 	TRY(enc_sandbox_start(&a.sandbox, &e));
 	warm_up();

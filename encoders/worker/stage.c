@@ -88,7 +88,8 @@ static int connect_features(struct stage *s, const char *endpoint, struct as_err
 				 .hwm = HWM,
 				 .linger_ms = LINGER_MS,
 				 .max_bytes = FRAME_MAX,
-				 .once = s->o->features != NULL };
+				 .once = s->o->features != NULL,
+				 .curve = s->o->curve };
 	char at[BUS_ENDPOINT_SIZE];
 
 	bus_reach(endpoint, s->o->work, at);
@@ -441,7 +442,8 @@ int enc_stage_run(struct bus *bus, const struct pl_plugin *plugin,
 					  .hwm = HWM,
 					  .linger_ms = LINGER_MS,
 					  .max_bytes = FRAME_MAX,
-					  .once = o->features != NULL };
+					  .once = o->features != NULL,
+					  .curve = o->curve };
 	struct stage s = { .o = o, .bus = bus, .pinged = as_mono_ns() };
 	int rc;
 

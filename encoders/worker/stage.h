@@ -16,7 +16,8 @@ struct enc_stage_options {
 	const char *models;   /* folder of <sha256>.safetensors; NULL: the daemon's path */
 	const char *features; /* where its features go; NULL: MODEL says so. Given, nothing is
 			       * connected later and a lost connection ends the worker */
-	const char *token;    /* which of the daemon's own workers this is; NULL: none of them */
+	const struct bus_curve *curve; /* keys for both sockets; NULL: in the clear */
+	const char *token; /* which of the daemon's own workers this is; NULL: none of them */
 	struct enc_sandbox *sandbox; /* started, sealed before READY; NULL: none */
 	uint32_t cpu_s; /* CPU time of one job, at most; then SIGXCPU ends the worker */
 	const struct pl_setting *setting; /* of the encoder's section */

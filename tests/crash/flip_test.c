@@ -159,7 +159,7 @@ static void look(struct flip *t, const char *what)
 
 	proc_start(&t->l.daemon, argv, NULL);
 	(void)snprintf(at, sizeof at, "ipc://%s/front", t->l.run);
-	ok(bus_connect(&front, t->l.bus, at, &e));
+	ok(bus_connect(&front, t->l.bus, at, NULL, &e));
 	for (int i = 0; i < CASES && up; i++) {
 		up = ask(t, front, i, what);
 	}

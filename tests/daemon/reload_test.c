@@ -98,7 +98,7 @@ Test(daemon_reload, what_was_bound_at_the_start_is_refused_by_key)
 	const char *model = hall_model("m", 1);
 
 	hall_open(&h, hall_settings("", model));
-	reload(&h, "front = tcp://127.0.0.1:*", model, "ERROR");
+	reload(&h, "front = tcp://127.0.0.1:*\ninsecure = true", model, "ERROR");
 	cr_assert(ne(ptr, strstr(hall_str(&h, "message"), "[daemon] front"), NULL));
 	reload(&h, "threads = 7", model, "ERROR");
 	cr_assert(ne(ptr, strstr(hall_str(&h, "message"), "threads"), NULL));

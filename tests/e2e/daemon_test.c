@@ -133,7 +133,7 @@ Test(e2e_daemon, bad_file_changes_nothing_and_says_why)
 	proc_signal(&w.daemon, SIGHUP);
 	cr_assert(proc_says(&w.daemon, "/nonexistent", PROC_MS), "%s", w.daemon.err.data);
 	(void)snprintf(endpoint, sizeof endpoint, "ipc://%s/run/control", tmpdir());
-	ok(bus_connect(&control, w.bus, endpoint, &e));
+	ok(bus_connect(&control, w.bus, endpoint, NULL, &e));
 	fails(bus_request(control, &(struct bus_say){ .verb = "RELOAD" }, PROC_MS, &m, &c, &e),
 	      AS_EPROTO, "/nonexistent");
 	bus_msg_free(&m);
@@ -154,7 +154,7 @@ Test(e2e_daemon, control_reloads_and_drains)
 
 	world_start(&w, streams("a"));
 	(void)snprintf(endpoint, sizeof endpoint, "ipc://%s/run/control", tmpdir());
-	ok(bus_connect(&control, w.bus, endpoint, &e));
+	ok(bus_connect(&control, w.bus, endpoint, NULL, &e));
 	(void)streams("ab");
 	ok(bus_request(control, &(struct bus_say){ .verb = "RELOAD" }, PROC_MS, &m, &c, &e));
 	same(c.verb, "OK");

@@ -158,7 +158,7 @@ void world_start(struct world *w, const char *settings)
 		  w->daemon.err.data ? w->daemon.err.data : "");
 	proc_free(&p);
 	ok(bus_open(&w->bus, &e));
-	ok(bus_connect(&w->front, w->bus, world_format("ipc://%s/front", run), &e));
+	ok(bus_connect(&w->front, w->bus, world_format("ipc://%s/front", run), NULL, &e));
 }
 
 void world_start_plain(struct world *w)

@@ -10,7 +10,8 @@
 #include <string.h>
 
 struct options {
-	const char *runtime, *as;
+	struct cmd_door door;
+	const char *as;
 	bool json;
 	const char *word[2];
 	size_t words;
@@ -81,15 +82,10 @@ static int list_all(struct cmd_link *l, const struct options *o, struct as_err *
 static int dlq(const struct options *o, struct as_err *e)
 {
 	struct cmd_link l = { 0 };
-	char control[BUS_ENDPOINT_SIZE];
 	uint64_t last = 0;
 	int rc = AS_OK;
 
-	if (o->runtime == NULL) {
-		return as_fail(e, AS_EUSAGE, "which daemon? $ASSAY_RUNTIME is not given");
-	}
-	(void)snprintf(control, sizeof control, "ipc://%s/control", o->runtime);
-	TRY(cmd_link_open(&l, control, NULL, e));
+	TRY(cmd_link_open_control(&l, &o->door, e));
 	if (strcmp(o->word[0], "list") == 0) {
 		TRY(list_all(&l, o, e));
 		goto out;
@@ -140,8 +136,11 @@ static int check_words(struct options *o, struct as_err *e)
 
 int cmd_dlq(const char *runtime, int argc, char **argv)
 {
-	struct options o = { .runtime = runtime };
+	struct options o = { .door.runtime = runtime };
 	const struct cmd_option option[] = {
+		{ "to", "ENDPOINT", "the daemon's control socket (ipc://$ASSAY_RUNTIME/control)",
+		  CMD_TEXT, &o.door.endpoint, 0, 0 },
+		CMD_KEY_OPTIONS(o.door),
 		{ "as", "NAME", "retry: the new case's name (ID~2, ID~3...)", CMD_TEXT, &o.as, 0,
 		  0 },
 		{ "json", NULL, "list, show: the daemon's answers as JSON", CMD_FLAG, &o.json, 0,

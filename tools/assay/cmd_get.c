@@ -60,7 +60,7 @@ static int show(const struct cmd_link *l, bool json, struct as_err *e)
 	return rc;
 }
 
-static int get(const char *from, const char *runtime, const char *stream, const char *id, bool json,
+static int get(const struct cmd_door *door, const char *stream, const char *id, bool json,
 	       struct as_err *e)
 {
 	struct cmd_link l = { 0 };
@@ -71,7 +71,7 @@ static int get(const char *from, const char *runtime, const char *stream, const 
 	if (stream == NULL || id == NULL) {
 		return as_fail(e, AS_EUSAGE, "want --stream and --case");
 	}
-	TRY(cmd_link_open(&l, from, runtime, e));
+	TRY(cmd_link_open(&l, door, e));
 	io_jw_obj(&w, NULL);
 	io_jw_str(&w, "stream", stream);
 	io_jw_str(&w, "case", id);
@@ -86,13 +86,14 @@ out:
 
 int cmd_get(const char *runtime, int argc, char **argv)
 {
-	const char *from = NULL;
+	struct cmd_door door = { .runtime = runtime };
 	const char *stream = NULL;
 	const char *id = NULL;
 	bool json = false;
 	const struct cmd_option option[] = {
 		{ "from", "ENDPOINT", "the daemon's front socket (ipc://$ASSAY_RUNTIME/front)",
-		  CMD_TEXT, &from, 0, 0 },
+		  CMD_TEXT, &door.endpoint, 0, 0 },
+		CMD_KEY_OPTIONS(door),
 		{ "stream", "NAME", "the stream", CMD_TEXT, &stream, 0, 0 },
 		{ "case", "ID", "the case", CMD_TEXT, &id, 0, 0 },
 		{ "json", NULL, "the daemon's answer as JSON", CMD_FLAG, &json, 0, 0 },
@@ -113,7 +114,7 @@ int cmd_get(const char *runtime, int argc, char **argv)
 	int rc = cmd_parse(&spec, argc, argv, NULL, &words, &done, &e);
 
 	if (rc == AS_OK && !done) {
-		rc = get(from, runtime, stream, id, json, &e);
+		rc = get(&door, stream, id, json, &e);
 	}
 	return cmd_end(&spec, rc, &e);
 }

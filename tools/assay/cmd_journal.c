@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 struct options {
-	const char *runtime, *state;
+	const char *state;
+	struct cmd_door door;
 	const char *word[2];
 	size_t words;
 };
@@ -43,17 +44,6 @@ out:
 	return rc;
 }
 
-static int open_control(struct cmd_link *l, const char *runtime, struct as_err *e)
-{
-	char control[BUS_ENDPOINT_SIZE];
-
-	if (runtime == NULL) {
-		return as_fail(e, AS_EUSAGE, "which daemon? $ASSAY_RUNTIME is not given");
-	}
-	(void)snprintf(control, sizeof control, "ipc://%s/control", runtime);
-	return cmd_link_open(l, control, NULL, e);
-}
-
 /* One that found something says so: that is bad data, not a protocol that is broken. */
 static int verdict_of(const struct cmd_link *l, int rc, struct as_err *e)
 {
@@ -64,13 +54,13 @@ static int verdict_of(const struct cmd_link *l, int rc, struct as_err *e)
 }
 
 /* The daemon tells every second how far it is. */
-static int verify_live(const char *runtime, struct as_err *e)
+static int verify_live(const struct cmd_door *door, struct as_err *e)
 {
 	struct cmd_link l = { 0 };
 	const struct json_t *a;
 	int rc;
 
-	TRY(open_control(&l, runtime, e));
+	TRY(cmd_link_open_control(&l, door, e));
 	TRY(verdict_of(&l, cmd_link_ask(&l, "VERIFY", NULL, e), e));
 	while (!io_json_find_bool(l.answer.doc, "done", false)) {
 		TRY(verdict_of(&l, cmd_link_next(&l, CMD_ANSWER_MS, e), e));
@@ -128,7 +118,7 @@ static int backup(const struct options *o, struct as_err *e)
 	int rc;
 
 	TRY(make_absolute(o->word[1], &file, e));
-	TRY(open_control(&l, o->runtime, e));
+	TRY(cmd_link_open_control(&l, &o->door, e));
 	io_jw_obj(&w, NULL);
 	io_jw_str(&w, "file", file.data);
 	io_jw_end_obj(&w);
@@ -167,7 +157,7 @@ static int run(const struct options *o, struct as_err *e)
 	const bool verify = strcmp(o->word[0], "verify") == 0;
 
 	if (verify && o->words == 1) {
-		return o->state != NULL ? verify_stopped(o->state, e) : verify_live(o->runtime, e);
+		return o->state != NULL ? verify_stopped(o->state, e) : verify_live(&o->door, e);
 	}
 	if (strcmp(o->word[0], "backup") == 0 && o->words == 2 && o->state == NULL) {
 		return backup(o, e);
@@ -181,10 +171,13 @@ static int run(const struct options *o, struct as_err *e)
 
 int cmd_journal(const char *runtime, int argc, char **argv)
 {
-	struct options o = { .runtime = runtime };
+	struct options o = { .door.runtime = runtime };
 	const struct cmd_option option[] = {
 		{ "state", "DIR", "verify: of a daemon that is not running; restore: where to",
 		  CMD_TEXT, &o.state, 0, 0 },
+		{ "to", "ENDPOINT", "the daemon's control socket (ipc://$ASSAY_RUNTIME/control)",
+		  CMD_TEXT, &o.door.endpoint, 0, 0 },
+		CMD_KEY_OPTIONS(o.door),
 	};
 	const struct cmd_spec spec = {
 		"journal",
@@ -197,7 +190,7 @@ int cmd_journal(const char *runtime, int argc, char **argv)
 		"backup has that daemon write its journal and spool to a new FILE.\n"
 		"restore makes a state of a backup, in a new epoch: see docs/operations.md.\n"
 		"Exit: 0, 65 damaged (the first break is named), 66 not there, 69 no daemon,\n"
-		"73 cannot be written, 75 a daemon has the state.\n",
+		"73 cannot be written, 75 a daemon has the state, 77 no right to.\n",
 		option,
 		sizeof option / sizeof *option,
 		1,

@@ -7,22 +7,17 @@
 #include <stdio.h>
 #include <string.h>
 
-static int purge(const char *runtime, const char *stream, const char *id, struct as_err *e)
+static int purge(const struct cmd_door *door, const char *stream, const char *id, struct as_err *e)
 {
 	struct cmd_link l = { 0 };
 	struct as_buf ask = { 0 };
 	struct io_jw w = { .b = &ask };
-	char control[BUS_ENDPOINT_SIZE];
 	int rc;
 
 	if (stream == NULL || id == NULL) {
 		return as_fail(e, AS_EUSAGE, "want --stream and --case");
 	}
-	if (runtime == NULL) {
-		return as_fail(e, AS_EUSAGE, "which daemon? $ASSAY_RUNTIME is not given");
-	}
-	(void)snprintf(control, sizeof control, "ipc://%s/control", runtime);
-	TRY(cmd_link_open(&l, control, NULL, e));
+	TRY(cmd_link_open_control(&l, door, e));
 	io_jw_obj(&w, NULL);
 	io_jw_str(&w, "stream", stream);
 	io_jw_str(&w, "case", id);
@@ -41,11 +36,15 @@ out:
 
 int cmd_purge(const char *runtime, int argc, char **argv)
 {
+	struct cmd_door door = { .runtime = runtime };
 	const char *stream = NULL;
 	const char *id = NULL;
 	const struct cmd_option option[] = {
 		{ "stream", "NAME", "the stream", CMD_TEXT, &stream, 0, 0 },
 		{ "case", "ID", "the case", CMD_TEXT, &id, 0, 0 },
+		{ "to", "ENDPOINT", "the daemon's control socket (ipc://$ASSAY_RUNTIME/control)",
+		  CMD_TEXT, &door.endpoint, 0, 0 },
+		CMD_KEY_OPTIONS(door),
 	};
 	const struct cmd_spec spec = {
 		"purge",
@@ -55,7 +54,8 @@ int cmd_purge(const char *runtime, int argc, char **argv)
 		"number and the digest of its judgment stay; a tombstone is replayed in its "
 		"place.\n"
 		"What subscribers and backups have is not touched.\n"
-		"Exit: 0, 66 where the case is not there or not judged, 69 no daemon.\n",
+		"Exit: 0, 66 where the case is not there or not judged, 69 no daemon, 77 no right "
+		"to.\n",
 		option,
 		sizeof option / sizeof *option,
 		0,
@@ -67,7 +67,7 @@ int cmd_purge(const char *runtime, int argc, char **argv)
 	int rc = cmd_parse(&spec, argc, argv, NULL, &words, &done, &e);
 
 	if (rc == AS_OK && !done) {
-		rc = purge(runtime, stream, id, &e);
+		rc = purge(&door, stream, id, &e);
 	}
 	return cmd_end(&spec, rc, &e);
 }

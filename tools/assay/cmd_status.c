@@ -13,7 +13,7 @@
 enum { AGAIN_MS = 50, WAIT_S = 60, WAIT_MAX_S = 86400 };
 
 struct options {
-	const char *from, *runtime;
+	struct cmd_door door;
 	bool json;
 	bool wait;
 	uint64_t seconds;
@@ -55,7 +55,7 @@ static int ask(struct cmd_link *l, const struct options *o, int64_t until, struc
 	int rc;
 
 	for (;;) {
-		rc = cmd_link_open(l, o->from, o->runtime, e);
+		rc = cmd_link_open(l, &o->door, e);
 		if (rc == AS_OK) {
 			return cmd_link_ask(l, "STATUS", NULL, e);
 		}
@@ -112,10 +112,11 @@ static int read_seconds(const char *word, struct options *o, struct as_err *e)
 
 int cmd_status(const char *runtime, int argc, char **argv)
 {
-	struct options o = { .runtime = runtime, .seconds = WAIT_S };
+	struct options o = { .door.runtime = runtime, .seconds = WAIT_S };
 	const struct cmd_option option[] = {
 		{ "from", "ENDPOINT", "the daemon's front socket (ipc://$ASSAY_RUNTIME/front)",
-		  CMD_TEXT, &o.from, 0, 0 },
+		  CMD_TEXT, &o.door.endpoint, 0, 0 },
+		CMD_KEY_OPTIONS(o.door),
 		{ "wait-ready", NULL,
 		  "until each stream's encoders are there; SECONDS (60) may follow", CMD_FLAG,
 		  &o.wait, 0, 0 },

@@ -11,7 +11,8 @@
 #include <string.h>
 
 struct options {
-	const char *to, *runtime, *stream, *data, *id;
+	struct cmd_door door;
+	const char *stream, *data, *id;
 	struct cmd_list parts, without;
 	bool more, wait, one_by_one, json;
 };
@@ -190,7 +191,7 @@ static int submit(const struct options *o, struct as_err *e)
 	int rc;
 
 	TRY(check_options(o, e));
-	TRY(cmd_link_open(&s.link, o->to, o->runtime, e));
+	TRY(cmd_link_open(&s.link, &o->door, e));
 	TRY(get_task(&s, e));
 	rc = o->data != NULL ? submit_table(&s, e) : submit_files(&s, e);
 	if (rc == AS_OK || rc == AS_EFORMAT) { /* what was sent before a broken row is answered */
@@ -224,10 +225,11 @@ out:
 
 int cmd_submit(const char *runtime, int argc, char **argv)
 {
-	struct options o = { .runtime = runtime };
+	struct options o = { .door.runtime = runtime };
 	const struct cmd_option option[] = {
 		{ "to", "ENDPOINT", "the daemon's front socket (ipc://$ASSAY_RUNTIME/front)",
-		  CMD_TEXT, &o.to, 0, 0 },
+		  CMD_TEXT, &o.door.endpoint, 0, 0 },
+		CMD_KEY_OPTIONS(o.door),
 		{ "stream", "NAME", "the stream", CMD_TEXT, &o.stream, 0, 0 },
 		{ "data", "FILE", "a case table; - is standard input", CMD_TEXT, &o.data, 0, 0 },
 		{ "without", "PART", "leave a part of the table out", CMD_LIST, &o.without, 0, 0 },

@@ -22,7 +22,8 @@
 enum { CREDIT = 500, FEED_HWM = 100000 };
 
 struct options {
-	const char *from, *runtime, *stream;
+	struct cmd_door door;
+	const char *stream;
 	const char *name;      /* of the cursor that the daemon keeps, or NULL */
 	uint64_t after, count; /* count 0: for ever */
 	bool json;
@@ -234,11 +235,13 @@ static int subscribe(struct watch *w, struct as_err *e)
 
 	TRY(io_json_get_str(hello, "feed", &said, e));
 	bus_reach(said, w->link.endpoint, feed);
-	TRY(bus_socket_open(
-	    &w->feed, w->link.bus,
-	    &(struct bus_options){
-		.type = BUS_SUB, .endpoint = feed, .hwm = FEED_HWM, .max_bytes = BUS_JSON_MAX },
-	    e));
+	TRY(bus_socket_open(&w->feed, w->link.bus,
+			    &(struct bus_options){ .type = BUS_SUB,
+						   .endpoint = feed,
+						   .hwm = FEED_HWM,
+						   .max_bytes = BUS_JSON_MAX,
+						   .curve = cmd_link_curve(&w->link) },
+			    e));
 	if (w->o->stream != NULL) {
 		(void)snprintf(prefix, sizeof prefix, "%s/", w->o->stream);
 	}
@@ -330,7 +333,7 @@ static int watch(const struct options *o, struct as_err *e)
 	if (o->name != NULL) {
 		TRY(hold_signals(&w, e));
 	}
-	TRY(cmd_link_open(&w.link, o->from, o->runtime, e));
+	TRY(cmd_link_open(&w.link, &o->door, e));
 	TRY(subscribe(&w, e));
 	TRY(replay_all(&w, e));
 	TRY(follow(&w, e));
@@ -351,10 +354,11 @@ out:
 
 int cmd_watch(const char *runtime, int argc, char **argv)
 {
-	struct options o = { .runtime = runtime };
+	struct options o = { .door.runtime = runtime };
 	const struct cmd_option option[] = {
 		{ "from", "ENDPOINT", "the daemon's front socket (ipc://$ASSAY_RUNTIME/front)",
-		  CMD_TEXT, &o.from, 0, 0 },
+		  CMD_TEXT, &o.door.endpoint, 0, 0 },
+		CMD_KEY_OPTIONS(o.door),
 		{ "stream", "NAME", "one stream; all without it", CMD_TEXT, &o.stream, 0, 0 },
 		{ "after", "N", "begin with number N + 1 (0: the first)", CMD_WHOLE, &o.after, 0,
 		  INT64_MAX },

@@ -14,8 +14,32 @@ static void forget(struct cmd_link *l)
 	l->answer = (struct bus_call){ 0 };
 }
 
-int cmd_link_open(struct cmd_link *l, const char *endpoint, const char *runtime, struct as_err *e)
+static int take_keys(struct cmd_link *l, const struct cmd_door *door, struct as_err *e)
 {
+	int rc;
+
+	if ((door->key == NULL) != (door->server_key == NULL)) {
+		return as_fail(e, AS_EUSAGE, "--key and --server-key: one without the other");
+	}
+	if (door->key == NULL) {
+		return AS_OK;
+	}
+	TRY(bus_keys_load(&l->own, door->key, true, e));
+	TRY(bus_keys_load(&l->server, door->server_key, false, e));
+	l->curve = (struct bus_curve){ .own = &l->own, .server = l->server.public };
+out:
+	return rc;
+}
+
+const struct bus_curve *cmd_link_curve(const struct cmd_link *l)
+{
+	return l->curve.own != NULL ? &l->curve : NULL;
+}
+
+int cmd_link_open(struct cmd_link *l, const struct cmd_door *door, struct as_err *e)
+{
+	const char *endpoint = door->endpoint;
+	const char *runtime = door->runtime;
 	int n;
 	int rc;
 
@@ -30,13 +54,30 @@ int cmd_link_open(struct cmd_link *l, const char *endpoint, const char *runtime,
 		return as_fail(e, AS_EUSAGE, "an endpoint of %d bytes, the limit is %d", n,
 			       (int)sizeof l->endpoint - 1);
 	}
+	TRY(take_keys(l, door, e));
 	TRY(bus_open(&l->bus, e));
-	TRY(bus_connect(&l->front, l->bus, l->endpoint, e));
+	TRY(bus_connect(&l->front, l->bus, l->endpoint, cmd_link_curve(l), e));
 	TRY(cmd_link_ask(l, "HELLO", NULL, e));
 	l->hello = l->answer;
 	l->answer = (struct bus_call){ 0 };
 out:
 	return rc;
+}
+
+int cmd_link_open_control(struct cmd_link *l, const struct cmd_door *door, struct as_err *e)
+{
+	struct cmd_door at = *door;
+	char control[BUS_ENDPOINT_SIZE];
+
+	*l = (struct cmd_link){ 0 };
+	if (at.endpoint == NULL && at.runtime == NULL) {
+		return as_fail(e, AS_EUSAGE, "which daemon? $ASSAY_RUNTIME is not given");
+	}
+	if (at.endpoint == NULL) {
+		(void)snprintf(control, sizeof control, "ipc://%s/control", at.runtime);
+		at.endpoint = control;
+	}
+	return cmd_link_open(l, &at, e);
 }
 
 void cmd_link_close(struct cmd_link *l)
@@ -46,6 +87,7 @@ void cmd_link_close(struct cmd_link *l)
 	bus_msg_free(&l->msg);
 	bus_socket_close(l->front);
 	bus_close(l->bus);
+	bus_keys_wipe(&l->own);
 	*l = (struct cmd_link){ 0 };
 }
 
@@ -56,7 +98,13 @@ int cmd_link_ask(struct cmd_link *l, const char *verb, const struct as_buf *json
 
 	forget(l);
 	rc = bus_request(l->front, &say, CMD_ANSWER_MS, &l->msg, &l->answer, e);
-	return rc == AS_EUNAVAIL ? as_fail(e, rc, "no daemon answers at %s", l->endpoint) : rc;
+	if (rc != AS_EUNAVAIL) {
+		return rc;
+	}
+	return as_fail(e, rc, "no daemon answers at %s%s", l->endpoint,
+		       l->curve.own != NULL                     ? ", or it does not know this key"
+		       : strncmp(l->endpoint, "tcp://", 6) == 0 ? ", or it wants a key"
+								: "");
 }
 
 int cmd_link_next(struct cmd_link *l, int wait_ms, struct as_err *e)

@@ -5,10 +5,30 @@
 
 #include "core/base/buf.h"
 #include "core/bus/call.h"
+#include "core/bus/keys.h"
 
 enum { CMD_ANSWER_MS = 5000 }; /* how long a daemon may take to answer before it counts as absent */
 
+/* Where a daemon is, and with which keys it is asked. */
+struct cmd_door {
+	const char *endpoint, *runtime; /* endpoint NULL: ipc://RUNTIME/front */
+	const char *key, *server_key;   /* files, or NULL: in the clear */
+};
+
+/* The options of a command for them. */
+#define CMD_KEY_OPTIONS(door)                                                                     \
+	{                                                                                         \
+		"key", "FILE", "this client's keys (assay keys generate)", CMD_TEXT, &(door).key, \
+		0,     0                                                                          \
+	},                                                                                        \
+	{                                                                                         \
+		"server-key", "FILE", "the daemon's public key", CMD_TEXT, &(door).server_key, 0, \
+		    0                                                                             \
+	}
+
 struct cmd_link {
+	struct bus_keys own, server;
+	struct bus_curve curve; /* own NULL: none */
 	char endpoint[BUS_ENDPOINT_SIZE];
 	struct bus *bus;
 	struct bus_socket *front;
@@ -17,15 +37,20 @@ struct cmd_link {
 	struct bus_call hello;  /* what the daemon said of itself */
 };
 
-/* Connects to endpoint, or where it is NULL to ipc://RUNTIME/front, and waits for the answer to
- * HELLO. AS_EUSAGE: neither is given. AS_EUNAVAIL names the endpoint. Close also after a failure.
+/* Connects and waits for the answer to HELLO. AS_EUSAGE: no daemon, or one key without the other.
+ * AS_EUNAVAIL names the endpoint. AS_EPERM: the key is known no more. Close also after a failure.
  */
-int cmd_link_open(struct cmd_link *l, const char *endpoint, const char *runtime,
-		  struct as_err *e) AS_CHECKED;
+int cmd_link_open(struct cmd_link *l, const struct cmd_door *door, struct as_err *e) AS_CHECKED;
+/* The same to where operators ask: endpoint NULL is ipc://RUNTIME/control. */
+int cmd_link_open_control(struct cmd_link *l, const struct cmd_door *door,
+			  struct as_err *e) AS_CHECKED;
 void cmd_link_close(struct cmd_link *l);
 
+/* The keys for another socket of the same daemon; NULL: none. */
+const struct bus_curve *cmd_link_curve(const struct cmd_link *l);
+
 /* One request (json NULL: {}) and the first message of its answer, in l->answer. AS_EUNAVAIL where
- * none comes in CMD_ANSWER_MS, AS_EPROTO where it is ERROR. */
+ * none comes in CMD_ANSWER_MS, AS_EPROTO where it is ERROR, AS_EPERM where FORBIDDEN. */
 int cmd_link_ask(struct cmd_link *l, const char *verb, const struct as_buf *json,
 		 struct as_err *e) AS_CHECKED;
 /* One more message, in l->answer. AS_EUNAVAIL: none in wait_ms. */

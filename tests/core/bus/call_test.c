@@ -28,7 +28,7 @@ static void line_open(struct line *l)
 	*l = (struct line){ 0 };
 	ok(bus_open(&l->bus, &e));
 	ok(bus_socket_open(&l->front, l->bus, &o, &e));
-	ok(bus_connect(&l->client, l->bus, bus_endpoint(l->front), &e));
+	ok(bus_connect(&l->client, l->bus, bus_endpoint(l->front), NULL, &e));
 }
 
 static void line_close(struct line *l)
@@ -118,7 +118,7 @@ Test(bus_call, silence_and_absence_are_told_apart)
 
 	line_open(&l);
 	fails(bus_request(l.client, &say, 100, &l.m, &l.c, &e), AS_EUNAVAIL, "no answer");
-	ok(bus_connect(&nobody, l.bus, "ipc:///nonexistent/front", &e));
+	ok(bus_connect(&nobody, l.bus, "ipc:///nonexistent/front", NULL, &e));
 	fails(bus_request(nobody, &say, 50, &l.m, &l.c, &e), AS_EUNAVAIL, "is assayd running?");
 	bus_socket_close(nobody);
 	line_close(&l);

@@ -20,7 +20,7 @@ static void refused(const char *text, const char *why)
 Test(io_config, keys_are_read_and_the_rest_has_defaults)
 {
 	const char *path =
-	    tmpdir_file("assayd.ini", DAEMON "front = tcp://127.0.0.1:*\n"
+	    tmpdir_file("assayd.ini", DAEMON "front = tcp://127.0.0.1:*\ninsecure = true\n"
 					     "threads = 3\n"
 					     "[encoder.null]\nplugin = null.so\n"
 					     "null.scale = 2\n" STREAM "deadline_ms = 86400000\n"

@@ -104,7 +104,7 @@ static void setup(struct fixture *x, void (*say)(struct fake *, const char *, co
 						  .max_bytes = 1 << 20 },
 			   &e));
 	cr_assert(zero(int, pthread_create(&x->fake.thread, NULL, serve, &x->fake)));
-	ok(cmd_link_open(&x->link, x->fake.endpoint, NULL, &e));
+	ok(cmd_link_open(&x->link, &(struct cmd_door){ .endpoint = x->fake.endpoint }, &e));
 	x->box = (struct cmd_outbox){ .link = &x->link, .task = &task, .stream = "s" };
 }
 
