@@ -84,12 +84,13 @@ kinds := text image table
 programs := $(out)/bin/assayd $(out)/bin/assay $(out)/bin/assay-worker
 phantom := $(out)/bin/phantom
 flood := $(out)/bin/flood
+unit := $(out)/assayd.service
 plugins := $(kinds:%=$(out)/plugins/%.so) $(out)/plugins/null.so
 
 SECONDS ?= 60
 .PHONY: all deps test run-tests fuzz run-fuzz crash nightly test-clients lint format demo install clean help \
 	accuracy bench bench-peers
-all: $(programs) $(phantom) $(flood) $(plugins) ## programs and plugins, into build/<compiler>-<variant>/
+all: $(programs) $(phantom) $(flood) $(plugins) $(unit) ## programs and plugins, into build/<compiler>-<variant>/
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/'
@@ -155,6 +156,10 @@ $(flood): $(out)/obj/bench/load/flood.o $(call archives,core/bus)
 	@mkdir -p $(@D)
 	$(call run,LINK,$@) $(CC) $(opt_$(V)) $(hard_link) -o $@ $(call group,$^) $(call libs_of,core/bus)
 
+$(unit): daemon/assayd.service.in
+	@mkdir -p $(@D)
+	sed 's|@PREFIX@|$(PREFIX)|' $< >$@
+
 # ---- tests ------------------------------------------------------------------------------------
 with_tests := $(foreach r,$(rooms),$(if $(wildcard tests/$r/*_test.c),$r))
 e2e := $(if $(wildcard tests/e2e/*_test.c),$(out)/run/e2e)
@@ -166,7 +171,7 @@ runners := $(foreach r,$(with_tests),$(out)/run/$(subst /,-,$r)) $(out)/run/fuzz
 $(out)/obj/tests/%.o: private extra_cflags = -DBUILD_DIR='"$(abspath $(out))"' -DSOURCE_DIR='"$(CURDIR)"'
 $(out)/run/e2e: $(call obj,$(wildcard tests/e2e/*.c) $(wildcard tests/support/*.c)) $(call archives,core/bus)
 	@mkdir -p $(@D)
-	$(call run,LINK,$@) $(CC) $(opt_$(V)) -o $@ $(call group,$^) $(call libs_of,core/bus) -lcriterion
+	$(call run,LINK,$@) $(CC) $(opt_$(V)) -o $@ $(call group,$^) $(call libs_of,core/bus) -lseccomp -lcriterion
 
 # A harness is called fuzz_NAME in the runner of the corpora, and what libFuzzer calls in its own.
 define fuzzer
@@ -234,9 +239,10 @@ bench-peers: ## install what `make bench` compares with: PyTorch, ONNX Runtime (
 
 install: all ## into $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/assay $(DESTDIR)$(PREFIX)/include \
-		$(DESTDIR)$(PREFIX)/lib/pkgconfig
+		$(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install $(programs) $(DESTDIR)$(PREFIX)/bin
 	install $(kinds:%=$(out)/plugins/%.so) $(DESTDIR)$(PREFIX)/lib/assay
+	sed 's|@PREFIX@|$(PREFIX)|' daemon/assayd.service.in >$(DESTDIR)$(PREFIX)/lib/systemd/system/assayd.service
 	install -m 644 plugins/assay_plugin.h $(DESTDIR)$(PREFIX)/include
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(version)|' plugins/assay-plugin.pc.in \
 		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/assay-plugin.pc

@@ -132,6 +132,7 @@ int dm_start(struct dm_daemon *d, struct as_err *e)
 	d->started = d->ticked = as_mono_ns();
 	d->steady = as_wall_ns() - d->started;
 	TRY(make_folders(d, e));
+	TRY(dm_plugins_check(d->self, &d->config, e));
 	TRY(dm_sandbox_check(d, &d->config, e));
 	TRY(watch_signals(d, e));
 	allow_descriptors();
@@ -166,6 +167,7 @@ void dm_drain(struct dm_daemon *d)
 {
 	if (d->stop_at == 0) {
 		d->stop_at = as_mono_ns() + d->config.daemon.grace_ms * INT64_C(1000000) + 1;
+		dm_notify_stopping(d);
 		as_log(&d->log, AS_INFO, "DRAIN", "open=%zu grace_ms=%u", d->join.cases.n,
 		       d->config.daemon.grace_ms);
 	}

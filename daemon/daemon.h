@@ -165,6 +165,17 @@ struct dm_counters {
 	uint64_t malformed, late, restarts, expired, forbidden;
 };
 
+/* The service manager. path and watchdog are main's to set, fusion_gave and journal_gave the
+ * loop's. */
+struct dm_notify {
+	const char *path; /* $NOTIFY_SOCKET; NULL: none */
+	int64_t watchdog; /* ns within which it wants to hear that all is well; 0: it does not */
+	int64_t journal, fusion[IO_THREADS_MAX]; /* monotonic ns when the thread last moved */
+	bool journal_gave;                       /* since the last look */
+	uint64_t fusion_gave;                    /* bits of threads */
+	bool ready, told;
+};
+
 /* Whom a message came from. user NULL: over an address that asks for no key; client NULL beside a
  * user: the key is in the list no more. */
 struct dm_peer {
@@ -216,6 +227,7 @@ struct dm_daemon {
 	bool full;         /* the disk is: nothing is accepted */
 	bool read_only;    /* too many daemons before this one could not write */
 	unsigned failures; /* how many; 0 again when this one has lived long enough */
+	struct dm_notify notify;
 	struct as_err broken; /* code other than AS_OK: what the loop ends with */
 	struct dm_counters count;
 };
@@ -233,6 +245,11 @@ void dm_sockets_close(struct dm_daemon *d);
 /* Another list of clients counts from now on: also for workers and subscribers that are there. Any
  * failure is one of the guard or the feed, after which the daemon must not go on. */
 int dm_clients_change(struct dm_daemon *d, struct bus_clients *now, struct as_err *e) AS_CHECKED;
+
+/* notify.c: once a tick, and around what takes longer. */
+void dm_notify(struct dm_daemon *d, int64_t now);
+void dm_notify_reload(struct dm_daemon *d, bool begins);
+void dm_notify_stopping(struct dm_daemon *d);
 
 /* rights.c */
 struct dm_peer dm_peer_of(const struct dm_daemon *d, const struct bus_msg *m, size_t frame);

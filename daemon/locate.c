@@ -3,7 +3,10 @@
 #include "core/base/buf.h"
 #include "daemon/daemon.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int dm_plugin_find(const char *self, const char *plugin, struct as_buf *out, struct as_err *e)
@@ -29,6 +32,34 @@ int dm_plugin_find(const char *self, const char *plugin, struct as_buf *out, str
 		       folder, self, folders[0], folder, self, folders[1]);
 }
 
+/* Whoever may write the file or a folder above it decides what workers run. A folder like /tmp is
+ * one where only owners take away what is theirs. */
+static int check_owners(const char *plugin, struct as_err *e)
+{
+	char *path = realpath(plugin, NULL);
+	struct stat st;
+	int rc = AS_OK;
+
+	if (path == NULL) {
+		return as_fail(e, AS_EIO, "plugin %s: %s", plugin, strerror(errno));
+	}
+	while (rc == AS_OK && path[1] != '\0') {
+		char *slash = strrchr(path, '/');
+
+		if (stat(path, &st) != 0) {
+			rc = as_fail(e, AS_EIO, "plugin %s: %s", path, strerror(errno));
+		} else if ((st.st_mode & S_IWOTH) != 0 &&
+			   !(S_ISDIR(st.st_mode) && (st.st_mode & S_ISVTX) != 0)) {
+			rc = as_fail(e, AS_ECONFIG,
+				     "plugin %s: %s has mode %03o, others may write it", plugin,
+				     path, st.st_mode & 0777);
+		}
+		slash[slash == path] = '\0';
+	}
+	free(path);
+	return rc;
+}
+
 int dm_plugins_check(const char *self, const struct io_config *c, struct as_err *e)
 {
 	int rc = AS_OK;
@@ -37,6 +68,7 @@ int dm_plugins_check(const char *self, const struct io_config *c, struct as_err 
 		struct as_buf path = { 0 };
 
 		rc = dm_plugin_find(self, c->encoder[i].plugin, &path, e);
+		rc = rc == AS_OK ? check_owners(path.data, e) : rc;
 		if (rc != AS_OK) {
 			e->code = AS_ECONFIG;
 			rc = as_wrap(e, "%s: [encoder.%s]", c->path, c->encoder[i].name);

@@ -107,6 +107,7 @@ static int take_journal(struct dm_daemon *d, struct as_err *e)
 	struct dm_op *op;
 
 	while ((op = dm_journal_get(&d->journal)) != NULL) {
+		d->notify.journal_gave = true;
 		if (op->kind == DM_OP_FAILED) {
 			const int rc = op->rc;
 
@@ -187,6 +188,7 @@ static void keep_time(struct dm_daemon *d)
 		dm_pace(d, (double)(now - d->ticked) / 1e9);
 		d->ticked = now;
 		dm_workers_check(d, now);
+		dm_notify(d, now);
 		dm_tick(d);
 		dm_retain(d);
 		if (d->full) {
@@ -233,6 +235,7 @@ static int turn(struct dm_daemon *d, const struct bus_poll *item, struct as_err 
 	}
 	for (size_t i = 0; i < d->fuse.threads; i++) {
 		while (item[FUSE + i].in && (f = dm_fuse_get(&d->fuse, i)) != NULL) {
+			d->notify.fusion_gave |= UINT64_C(1) << i;
 			dm_judge(d, f);
 		}
 	}
@@ -270,6 +273,7 @@ int dm_loop(struct dm_daemon *d, struct as_err *e)
 	for (size_t i = 0; i < d->fuse.threads; i++) {
 		item[FUSE + i].socket = d->fuse.thread[i].here;
 	}
+	d->ticked -= DM_TICK_MS * INT64_C(1000000); /* the first look is at once */
 	while (!d->stop && rc == AS_OK) {
 		item[FRONT].socket = is_full(d) ? NULL : d->front;
 		item[FEED].socket = d->feed; /* another, where the list of clients changed */

@@ -121,6 +121,7 @@ static int read_settings(struct dm_daemon *d, const char *path, struct as_err *e
 int main(int argc, char **argv)
 {
 	struct dm_daemon *d = as_calloc(1, sizeof *d);
+	const char *watchdog_us = getenv("WATCHDOG_USEC");
 	struct arguments a = { 0 };
 	char self[SELF_SIZE] = "";
 	struct as_err e = { 0 };
@@ -131,6 +132,10 @@ int main(int argc, char **argv)
 	if (getenv("OPENBLAS_CORETYPE") != NULL) {
 		(void)snprintf(d->kernels, sizeof d->kernels, "OPENBLAS_CORETYPE=%s",
 			       getenv("OPENBLAS_CORETYPE"));
+	}
+	d->notify.path = getenv("NOTIFY_SOCKET");
+	if (watchdog_us != NULL) {
+		d->notify.watchdog = 1000 * (int64_t)strtoull(watchdog_us, NULL, 10);
 	}
 	TRY(parse(argc, argv, &a, &e));
 	if (readlink("/proc/self/exe", self, sizeof self - 1) < 0) {

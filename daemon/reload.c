@@ -62,6 +62,7 @@ int dm_reload(struct dm_daemon *d, struct as_err *e)
 	enum as_level level;
 	int rc;
 
+	dm_notify_reload(d, true);
 	TRY(io_config_load(&c, d->config.path, e));
 	TRY(check_same(&d->config.daemon, &c.daemon, e));
 	TRY(check_folder("state", d->config.daemon.state, c.daemon.state, e));
@@ -84,6 +85,7 @@ int dm_reload(struct dm_daemon *d, struct as_err *e)
 out:
 	as_log(&d->log, rc == AS_OK ? AS_INFO : AS_ERROR, rc == AS_OK ? "RELOAD" : "RELOAD-REFUSED",
 	       "file=%s error=\"%s\"", d->config.path, rc == AS_OK ? "" : e->msg);
+	dm_notify_reload(d, false);
 	bus_clients_free(clients);
 	io_config_free(&c);
 	return rc;

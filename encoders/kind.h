@@ -25,10 +25,21 @@ struct enc_input {
 	uint64_t replaced;         /* bytes that were not UTF-8 */
 };
 
+/* A limit of what prepare takes, that whoever runs the encoder may set: "image.pixels" of an
+ * [encoder.NAME] section is limit "pixels" of the kind "image". */
+struct enc_limit {
+	const char *name;
+	uint64_t usual, max; /* where nothing is set; what may be set, from 1 */
+};
+
 struct enc_kind {
 	const char *modality;
 	const char *name;
 	const char *version;
+	const struct enc_limit *limit; /* [limits] */
+	size_t limits;
+	/* Limit i is `most` from now on; before the first prepare. */
+	void (*set_limit)(void *enc, size_t i, uint64_t most);
 
 	/* Registers the weights in ps under "text.", "image.", "table." and returns the encoder.
 	 * statistics is the model's "statistics" metadata or NULL. */

@@ -82,6 +82,31 @@ out:
 	return rc;
 }
 
+/* The limits that the encoder's section sets. */
+static int read_limits(struct assay_encoder *p, struct as_err *e)
+{
+	for (size_t i = 0; i < ENC_KIND.limits; i++) {
+		const struct enc_limit *l = &ENC_KIND.limit[i];
+		char key[2 * IO_NAME_SIZE];
+		const char *value;
+		char *end;
+		uint64_t most;
+
+		(void)snprintf(key, sizeof key, "%s.%s", ENC_KIND.modality, l->name);
+		value = p->host->config(p->host->ctx, key);
+		if (value == NULL) {
+			continue;
+		}
+		most = strtoull(value, &end, 10);
+		if (value[0] < '0' || value[0] > '9' || *end != '\0' || most < 1 || most > l->max) {
+			return as_fail(e, AS_ECONFIG, "%s: want 1 to %" PRIu64 ", got \"%.40s\"",
+				       key, l->max, value);
+		}
+		ENC_KIND.set_limit(p->enc, i, most);
+	}
+	return AS_OK;
+}
+
 static int encoder_create(const struct assay_host *host, struct assay_encoder **out, char *why,
 			  size_t why_len)
 {
@@ -101,7 +126,9 @@ static int encoder_create(const struct assay_host *host, struct assay_encoder **
 	rc = read_model(p, &m, &e);
 	if (rc != AS_OK) {
 		(void)as_wrap(&e, "%s", path);
+		goto out;
 	}
+	TRY(read_limits(p, &e));
 out:
 	io_model_close(&m);
 	if (rc != AS_OK) {

@@ -56,4 +56,8 @@ for key in $(sed -n 's/^HYPER([a-z]*, \([a-z_]*\),.*/\1/p' core/io/hyper.def); d
     # shellcheck disable=SC2086
     grep -qE "(hyper|h)(\.|->)$key\b" $product || { echo "hyper.def: nobody reads $key"; bad=1; }
 done
+# Every test that docs/SECURITY.md names is there.
+for t in $(grep -o '`[a-z0-9_]*::[a-z0-9_]*`' docs/SECURITY.md | tr -d '`' | sort -u); do
+    grep -qrF "Test(${t%%::*}, ${t##*::})" tests || { echo "docs/SECURITY.md: no test $t"; bad=1; }
+done
 exit $bad

@@ -314,7 +314,7 @@ int main(int argc, char **argv)
 	f.later = as_calloc(WINDOW_MAX, sizeof *f.later);
 	TRY(read_rows(&f, &e));
 	TRY(bus_open(&f.bus, &e));
-	TRY(bus_connect(&f.socket, f.bus, f.front, &e));
+	TRY(bus_connect(&f.socket, f.bus, f.front, NULL, &e));
 	TRY(run(&f, &e));
 out:
 	bus_msg_free(&f.msg);

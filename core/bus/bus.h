@@ -24,6 +24,8 @@ struct bus_socket; /* one thread at a time */
 struct bus_bytes;  /* bytes of one frame that outlive their message, shared with what is sent */
 
 int bus_open(struct bus **out, struct as_err *e) AS_CHECKED;
+/* libzmq's version, and whether it was built with CURVE. */
+void bus_about(char *out, size_t n, bool *curve);
 /* Close all sockets first; waits for their linger. Accepts NULL. */
 void bus_close(struct bus *b);
 

@@ -3,6 +3,7 @@
 #include "core/base/buf.h"
 #include "core/bus/inside.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,17 @@ const void *bus_data(const struct bus_msg *m, size_t i)
 size_t bus_size(const struct bus_msg *m, size_t i)
 {
 	return zmq_msg_size(&m->part[i].msg);
+}
+
+void bus_about(char *out, size_t n, bool *curve)
+{
+	int major;
+	int minor;
+	int patch;
+
+	zmq_version(&major, &minor, &patch);
+	(void)snprintf(out, n, "libzmq %d.%d.%d", major, minor, patch);
+	*curve = zmq_has("curve") == 1;
 }
 
 const char *bus_user(const struct bus_msg *m, size_t i)

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { IO_ENCODERS_MAX = 16, IO_STREAMS_MAX = 64, IO_SETTINGS_MAX = 32 };
+enum { IO_ENCODERS_MAX = 16, IO_STREAMS_MAX = 64, IO_SETTINGS_MAX = 32, IO_THREADS_MAX = 64 };
 
 typedef char *io_cfg_str;
 typedef uint32_t io_cfg_u32;

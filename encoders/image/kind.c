@@ -83,6 +83,22 @@ static void put_places(const struct enc_image_model *m, const struct enc_pixels 
 	}
 }
 
+enum { SIDE, PIXELS, PAGES };
+
+static const struct enc_limit image_limits[] = {
+	[SIDE] = { "side", ENC_IMAGE_SIDE_MAX, 100000 },
+	[PIXELS] = { "pixels", ENC_IMAGE_PIXELS_MAX, 1000000000 },
+	[PAGES] = { "pages", ENC_IMAGE_PAGES_MAX, 100000 },
+};
+
+static void image_set_limit(void *enc, size_t i, uint64_t most)
+{
+	struct image *m = enc;
+	uint64_t *const to[] = { &m->want.side_max, &m->want.pixels_max, &m->want.pages_max };
+
+	*to[i] = most;
+}
+
 static int image_prepare(const void *enc, const struct assay_item *item, struct enc_input *in,
 			 struct as_err *e)
 {
@@ -138,6 +154,9 @@ const struct enc_kind enc_image_kind = {
 	.modality = "image",
 	.name = enc_image_kind_name,
 	.version = enc_image_kind_version,
+	.limit = image_limits,
+	.limits = sizeof image_limits / sizeof *image_limits,
+	.set_limit = image_set_limit,
 	.open = image_open,
 	.close = image_close,
 	.prepare = image_prepare,

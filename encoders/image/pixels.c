@@ -3,6 +3,7 @@
 
 #include "core/base/buf.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,38 +77,50 @@ static bool is_allowed(const char *loader)
 	return false;
 }
 
-static int check_size(const VipsImage *header, const char **limit, struct as_err *e)
+static uint64_t most(uint64_t set, uint64_t usual)
 {
-	const long w = vips_image_get_width(header);
-	const long h = vips_image_get_height(header);
-	int pages = 1;
+	return set > 0 ? set : usual;
+}
 
-	if (w > ENC_IMAGE_SIDE_MAX || h > ENC_IMAGE_SIDE_MAX) {
+static int check_size(const VipsImage *header, const struct enc_picture *want, const char **limit,
+		      struct as_err *e)
+{
+	const uint64_t side = most(want->side_max, ENC_IMAGE_SIDE_MAX);
+	const uint64_t pixels = most(want->pixels_max, ENC_IMAGE_PIXELS_MAX);
+	const uint64_t pages = most(want->pages_max, ENC_IMAGE_PAGES_MAX);
+	const uint64_t w = (uint64_t)vips_image_get_width(header);
+	const uint64_t h = (uint64_t)vips_image_get_height(header);
+	int n = 1;
+
+	if (w > side || h > side) {
 		*limit = "side";
-		return as_fail(e, AS_EFORMAT, "side: the image is %ld x %ld, %d a side at most", w,
-			       h, ENC_IMAGE_SIDE_MAX);
+		return as_fail(e, AS_EFORMAT,
+			       "side: the image is %" PRIu64 " x %" PRIu64 ", %" PRIu64
+			       " a side at most",
+			       w, h, side);
 	}
-	if (w * h > ENC_IMAGE_PIXELS_MAX) {
+	if (w * h > pixels) {
 		*limit = "pixels";
 		return as_fail(e, AS_EFORMAT,
-			       "pixels: the image is %ld x %ld = %ld pixels, %d at most", w, h,
-			       w * h, ENC_IMAGE_PIXELS_MAX);
+			       "pixels: the image is %" PRIu64 " x %" PRIu64 " = %" PRIu64
+			       " pixels, %" PRIu64 " at most",
+			       w, h, w * h, pixels);
 	}
 	/* vips_image_get_n_pages answers 1 where the number is absurd */
 	if (vips_image_get_typeof(header, VIPS_META_N_PAGES) == G_TYPE_INT) {
-		(void)vips_image_get_int(header, VIPS_META_N_PAGES, &pages);
+		(void)vips_image_get_int(header, VIPS_META_N_PAGES, &n);
 	}
-	if (pages > ENC_IMAGE_PAGES_MAX) {
+	if (n > 0 && (uint64_t)n > pages) {
 		*limit = "pages";
-		return as_fail(e, AS_EFORMAT, "pages: the image has %d pages, %d at most", pages,
-			       ENC_IMAGE_PAGES_MAX);
+		return as_fail(e, AS_EFORMAT, "pages: the image has %d pages, %" PRIu64 " at most",
+			       n, pages);
 	}
 	return AS_OK;
 }
 
 /* Reads the header only; width and height are those after the EXIF rotation. */
-static int read_header(struct enc_pixels *px, const void *data, size_t size, const char **limit,
-		       struct as_err *e)
+static int read_header(struct enc_pixels *px, const struct enc_picture *want, const void *data,
+		       size_t size, const char **limit, struct as_err *e)
 {
 	VipsImage *header = NULL;
 	int rc;
@@ -128,7 +141,7 @@ static int read_header(struct enc_pixels *px, const void *data, size_t size, con
 	if (header == NULL) {
 		return fail_vips(e, "the image's header cannot be read");
 	}
-	TRY(check_size(header, limit, e));
+	TRY(check_size(header, want, limit, e));
 	px->width = (size_t)vips_image_get_width(header);
 	px->height = (size_t)vips_image_get_height(header);
 	if (vips_image_get_orientation_swap(header)) {
@@ -267,7 +280,7 @@ int enc_pixels_read(struct enc_pixels *px, const struct enc_picture *want, const
 
 	*px = (struct enc_pixels){ 0 };
 	*limit = NULL;
-	TRY(read_header(px, data, size, limit, e));
+	TRY(read_header(px, want, data, size, limit, e));
 	place_square(px, want);
 	if (render(px, want, data, size, &image) != 0) {
 		rc = fail_vips(e, "the image cannot be decoded");

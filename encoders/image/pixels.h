@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
 	ENC_IMAGE_PIXELS_MAX = 100000000,
@@ -21,6 +22,8 @@ struct enc_picture {
 	size_t size;     /* pixels a side of the square */
 	size_t channels; /* 1: luminance, 3: RGB */
 	bool pad;        /* the whole picture, padded; else its centre square */
+	/* of a file, at most; 0: ENC_IMAGE_..._MAX */
+	uint64_t side_max, pixels_max, pages_max;
 };
 
 /* What came of it. */

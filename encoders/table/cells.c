@@ -273,7 +273,8 @@ static float *make_other_edges(size_t bins)
 }
 
 int enc_cells_read(struct enc_input *in, const struct enc_table_stats *stats,
-		   const struct assay_item *item, struct as_err *e)
+		   const struct assay_item *item, const struct enc_table_most *most,
+		   struct as_err *e)
 {
 	struct enc_sheet sheet = { 0 };
 	struct as_buf numbers = { 0 };
@@ -284,7 +285,7 @@ int enc_cells_read(struct enc_input *in, const struct enc_table_stats *stats,
 	int rc;
 
 	*in = (struct enc_input){ .data = r.out };
-	TRY(enc_sheet_read(&sheet, stats->task, item, &in->limit, e));
+	TRY(enc_sheet_read(&sheet, stats->task, item, most, &in->limit, e));
 	r.part = sheet.part;
 	r.other_edge = make_other_edges(r.hyper->table_bins);
 	list_cells(&r, &sheet, &numbers);

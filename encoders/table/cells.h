@@ -10,6 +10,7 @@
 
 #include "core/nn/embed.h"
 #include "encoders/kind.h"
+#include "encoders/table/sheet.h"
 #include "encoders/table/stats.h"
 
 enum { ENC_NAME_BUCKETS = 512 };
@@ -44,7 +45,8 @@ struct enc_cells {
 
 /* Fills in with cells as its data; free with enc_cells_free whatever the result. */
 int enc_cells_read(struct enc_input *in, const struct enc_table_stats *stats,
-		   const struct assay_item *item, struct as_err *e) AS_CHECKED;
+		   const struct assay_item *item, const struct enc_table_most *most,
+		   struct as_err *e) AS_CHECKED;
 void enc_cells_free(struct enc_input *in);
 
 /* Piecewise-linear encoding of x over the ascending edges into v [bins]; v [edges - 1 ..] is 0. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/base/buf.h"
+#include "core/io/csv.h"
 #include "encoders/table/cells.h"
 #include "encoders/table/model.h"
 #include "encoders/table/table.h"
@@ -13,6 +14,7 @@ struct table {
 	struct enc_table_stats stats;
 	struct enc_table_model model;
 	struct io_pruned pruned;
+	struct enc_table_most most;
 };
 
 static void table_close(void *enc)
@@ -42,10 +44,25 @@ static int table_open(void **enc, struct nn_params *ps, const struct io_task *ta
 		table_close(t);
 		return rc;
 	}
+	t->most = enc_table_usual;
 	enc_table_model_init(&t->model, ps, &task->hyper, enc_table_stats_columns(&t->stats),
 			     &t->pruned);
 	*enc = t;
 	return AS_OK;
+}
+
+static const struct enc_limit table_limits[] = {
+	{ "bytes", ENC_TABLE_BYTES_MAX, 64 << 20 },
+	{ "rows", ENC_TABLE_ROWS_MAX, ENC_TABLE_ROWS_MAX },
+	{ "columns", ENC_TABLE_COLUMNS_MAX, IO_COLUMNS_MAX },
+};
+
+static void table_set_limit(void *enc, size_t i, uint64_t most)
+{
+	struct table *t = enc;
+	size_t *const to[] = { &t->most.bytes, &t->most.rows, &t->most.columns };
+
+	*to[i] = most;
 }
 
 static int table_prepare(const void *enc, const struct assay_item *item, struct enc_input *in,
@@ -53,7 +70,7 @@ static int table_prepare(const void *enc, const struct assay_item *item, struct 
 {
 	const struct table *t = enc;
 
-	return enc_cells_read(in, &t->stats, item, e);
+	return enc_cells_read(in, &t->stats, item, &t->most, e);
 }
 
 static void table_fwd(const void *enc, const struct nn_step *s, const struct enc_input *in,
@@ -93,6 +110,9 @@ const struct enc_kind enc_table_kind = {
 	.modality = "table",
 	.name = enc_table_kind_name,
 	.version = enc_table_kind_version,
+	.limit = table_limits,
+	.limits = sizeof table_limits / sizeof *table_limits,
+	.set_limit = table_set_limit,
 	.open = table_open,
 	.close = table_close,
 	.prepare = table_prepare,

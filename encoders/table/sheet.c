@@ -16,32 +16,57 @@ static size_t keep(struct enc_sheet *s, const char *text, size_t n)
 	return at;
 }
 
-static int read_cells(struct enc_sheet *s, struct io_csv *csv, size_t cells_max, const char **limit,
-		      struct as_err *e)
+/* Whether one more row may be taken. */
+static int check_row(const struct enc_sheet *s, size_t cells_max, const struct enc_table_most *most,
+		     const char **limit, struct as_err *e)
 {
-	const struct io_row *header = io_csv_header(csv);
-	struct io_row row;
-	bool more;
-	size_t cap = 0;
-	int rc;
+	if (s->rows == most->rows) {
+		*limit = "table_rows";
+		return as_fail(e, AS_EFORMAT, "table_rows: the table has more than %zu rows",
+			       most->rows);
+	}
+	if ((s->rows + 1) * s->cols > cells_max) {
+		*limit = "table_cells";
+		return as_fail(e, AS_EFORMAT,
+			       "table_cells: the table has more than %zu cells (%zu rows "
+			       "of %zu and more)",
+			       cells_max, s->rows, s->cols);
+	}
+	return AS_OK;
+}
 
+static int read_header(struct enc_sheet *s, const struct io_row *header,
+		       const struct enc_table_most *most, const char **limit, struct as_err *e)
+{
+	if (header->n > most->columns) {
+		*limit = "table_columns";
+		return as_fail(e, AS_EFORMAT,
+			       "table_columns: the table has %zu columns, %zu at most", header->n,
+			       most->columns);
+	}
 	s->cols = header->n;
 	s->name = as_calloc(s->cols, sizeof *s->name);
 	for (size_t c = 0; c < s->cols; c++) {
 		s->name[c] = keep(s, header->cell[c], strlen(header->cell[c]));
 	}
+	return AS_OK;
+}
+
+static int read_cells(struct enc_sheet *s, struct io_csv *csv, size_t cells_max,
+		      const struct enc_table_most *most, const char **limit, struct as_err *e)
+{
+	struct io_row row;
+	bool more;
+	size_t cap = 0;
+	int rc;
+
+	TRY(read_header(s, io_csv_header(csv), most, limit, e));
 	for (;;) {
 		TRY(io_csv_next(csv, &row, &more, e));
 		if (!more) {
 			break;
 		}
-		if ((s->rows + 1) * s->cols > cells_max) {
-			*limit = "table_cells";
-			return as_fail(e, AS_EFORMAT,
-				       "table_cells: the table has more than %zu cells (%zu rows "
-				       "of %zu and more)",
-				       cells_max, s->rows, s->cols);
-		}
+		TRY(check_row(s, cells_max, most, limit, e));
 		if (s->rows == cap) {
 			cap = cap > 0 ? 2 * cap : 8;
 			s->cell = as_realloc(s->cell, cap * s->cols, sizeof *s->cell);
@@ -72,7 +97,8 @@ static bool has_names(const struct enc_sheet *s, const struct io_task *task)
 }
 
 static int check_item(struct enc_sheet *s, const struct io_task *task,
-		      const struct assay_item *item, const char **limit, struct as_err *e)
+		      const struct assay_item *item, const struct enc_table_most *most,
+		      const char **limit, struct as_err *e)
 {
 	const int part = io_task_part(task, item->part);
 
@@ -84,16 +110,16 @@ static int check_item(struct enc_sheet *s, const struct io_task *task,
 		*limit = "table_empty";
 		return as_fail(e, AS_EFORMAT, "table_empty: the table is empty (0 bytes)");
 	}
-	if (item->size > ENC_TABLE_BYTES_MAX) {
+	if (item->size > most->bytes) {
 		*limit = "table_bytes";
-		return as_fail(e, AS_EFORMAT, "table_bytes: the table has %zu bytes, %d at most",
-			       item->size, ENC_TABLE_BYTES_MAX);
+		return as_fail(e, AS_EFORMAT, "table_bytes: the table has %zu bytes, %zu at most",
+			       item->size, most->bytes);
 	}
 	return AS_OK;
 }
 
 int enc_sheet_read(struct enc_sheet *s, const struct io_task *task, const struct assay_item *item,
-		   const char **limit, struct as_err *e)
+		   const struct enc_table_most *most, const char **limit, struct as_err *e)
 {
 	const bool tabs =
 	    item->type != NULL && strncmp(item->type, "text/tab-separated-values", 25) == 0;
@@ -102,9 +128,9 @@ int enc_sheet_read(struct enc_sheet *s, const struct io_task *task, const struct
 
 	*s = (struct enc_sheet){ 0 };
 	*limit = NULL;
-	TRY(check_item(s, task, item, limit, e));
+	TRY(check_item(s, task, item, most, limit, e));
 	TRY(io_csv_open_mem(&csv, item->data, item->size, item->part, tabs ? '\t' : ',', e));
-	TRY(read_cells(s, csv, task->hyper.table_cells, limit, e));
+	TRY(read_cells(s, csv, task->hyper.table_cells, most, limit, e));
 	if (s->rows == 0) {
 		*limit = "table_empty";
 		rc = as_fail(e, AS_EFORMAT, "table_empty: the table has a header and no rows");

@@ -7,7 +7,19 @@
 #include "core/io/task.h"
 #include "plugins/assay_plugin.h"
 
-enum { ENC_TABLE_BYTES_MAX = 4 << 20 };
+enum {
+	ENC_TABLE_BYTES_MAX = 4 << 20,
+	ENC_TABLE_ROWS_MAX = 65536,
+	ENC_TABLE_COLUMNS_MAX = 2048,
+};
+
+/* Limits of one table; its cells are the task's. */
+struct enc_table_most {
+	size_t bytes, rows, columns;
+};
+
+static const struct enc_table_most enc_table_usual = { ENC_TABLE_BYTES_MAX, ENC_TABLE_ROWS_MAX,
+						       ENC_TABLE_COLUMNS_MAX };
 
 struct enc_sheet {
 	size_t part; /* index in the task */
@@ -22,7 +34,8 @@ struct enc_sheet {
 /* AS_EFORMAT says what is wrong and sets *limit (NULL: no limit). Free with enc_sheet_free whatever
  * the result. */
 int enc_sheet_read(struct enc_sheet *s, const struct io_task *task, const struct assay_item *item,
-		   const char **limit, struct as_err *e) AS_CHECKED;
+		   const struct enc_table_most *most, const char **limit,
+		   struct as_err *e) AS_CHECKED;
 void enc_sheet_free(struct enc_sheet *s);
 
 const char *enc_sheet_name(const struct enc_sheet *s, size_t col);

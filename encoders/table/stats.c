@@ -102,7 +102,7 @@ int enc_table_stats_add(struct enc_table_stats *s, const struct assay_item *item
 	const char *limit;
 	int rc;
 
-	TRY(enc_sheet_read(&sheet, s->task, item, &limit, e));
+	TRY(enc_sheet_read(&sheet, s->task, item, &enc_table_usual, &limit, e));
 	for (size_t col = sheet.named ? 1 : 0; col < sheet.cols; col++) {
 		const char *name = enc_sheet_name(&sheet, col);
 		struct enc_column *c = as_map_find(&s->part[sheet.part].index, name);

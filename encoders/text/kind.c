@@ -13,7 +13,7 @@ struct text {
 	struct enc_text_model model;
 	struct io_pruned pruned;
 	uint32_t buckets; /* of words */
-	size_t words_max;
+	struct enc_text_most most;
 };
 
 static void text_close(void *enc)
@@ -40,7 +40,7 @@ static int text_open(void **enc, struct nn_params *ps, const struct io_task *tas
 			       h->width);
 	}
 	t = as_calloc(1, sizeof *t);
-	t->words_max = h->text_words;
+	t->most = (struct enc_text_most){ h->text_words, ENC_TEXT_BYTES_MAX };
 	t->buckets = h->text_buckets;
 	rc = io_pruned_parse(&t->pruned, statistics, "text", h, h->text_blocks, e);
 	if (rc != AS_OK) {
@@ -52,11 +52,23 @@ static int text_open(void **enc, struct nn_params *ps, const struct io_task *tas
 	return AS_OK;
 }
 
+static const struct enc_limit text_limits[] = {
+	{ "bytes", ENC_TEXT_BYTES_MAX, 64 << 20 },
+};
+
+static void text_set_limit(void *enc, size_t i, uint64_t most)
+{
+	struct text *t = enc;
+
+	(void)i; /* there is one */
+	t->most.bytes = most;
+}
+
 static int text_prepare(const void *enc, const struct assay_item *item, struct enc_input *in,
 			struct as_err *e)
 {
 	const struct text *t = enc;
-	const int rc = enc_tokens_read(in, item->data, item->size, t->buckets, t->words_max, e);
+	const int rc = enc_tokens_read(in, item->data, item->size, t->buckets, t->most, e);
 
 	for (size_t r = 0; rc == AS_OK && r < in->rows; r++) {
 		in->place[r].page = item->page;
@@ -104,6 +116,9 @@ const struct enc_kind enc_text_kind = {
 	.modality = "text",
 	.name = enc_text_kind_name,
 	.version = enc_text_kind_version,
+	.limit = text_limits,
+	.limits = sizeof text_limits / sizeof *text_limits,
+	.set_limit = text_set_limit,
 	.open = text_open,
 	.close = text_close,
 	.prepare = text_prepare,

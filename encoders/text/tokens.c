@@ -53,7 +53,7 @@ static void put_places(struct enc_input *in, const struct enc_tokens *t, const c
 }
 
 int enc_tokens_read(struct enc_input *in, const void *data, size_t size, uint32_t buckets,
-		    size_t words_max, struct as_err *e)
+		    struct enc_text_most most, struct as_err *e)
 {
 	struct enc_tokens *t = as_calloc(1, sizeof *t);
 	int rc;
@@ -64,12 +64,12 @@ int enc_tokens_read(struct enc_input *in, const void *data, size_t size, uint32_
 		return as_fail(e, AS_EFORMAT,
 			       "text_empty: the text is empty (%zu bytes, all blank)", size);
 	}
-	if (size > ENC_TEXT_BYTES_MAX) {
+	if (size > most.bytes) {
 		in->limit = "text_bytes";
-		return as_fail(e, AS_EFORMAT, "text_bytes: the text has %zu bytes, %d at most",
-			       size, ENC_TEXT_BYTES_MAX);
+		return as_fail(e, AS_EFORMAT, "text_bytes: the text has %zu bytes, %zu at most",
+			       size, most.bytes);
 	}
-	rc = tx_words_read(&t->words, data, size, buckets, words_max, e);
+	rc = tx_words_read(&t->words, data, size, buckets, most.words, e);
 	if (rc != AS_OK) {
 		in->limit = "text_words";
 		return as_wrap(e, "text_words");

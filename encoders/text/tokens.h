@@ -15,10 +15,15 @@ struct enc_tokens {
 	struct nn_bags bags; /* one bag a token, n > 0; borrows from words or none */
 };
 
+/* Limits of one text. */
+struct enc_text_most {
+	size_t words, bytes;
+};
+
 /* Fills in with tokens as its data; free with enc_tokens_free whatever the result. buckets: rows
- * of the hashed table; words_max: limit. */
+ * of the hashed table. */
 int enc_tokens_read(struct enc_input *in, const void *data, size_t size, uint32_t buckets,
-		    size_t words_max, struct as_err *e) AS_CHECKED;
+		    struct enc_text_most most, struct as_err *e) AS_CHECKED;
 void enc_tokens_free(struct enc_input *in);
 
 #endif

@@ -56,3 +56,22 @@ Test(daemon_locate, absent_plugin_says_where_it_was_looked_for)
 	      "a.ini: [encoder.why]: plugin y.so is neither in /x/bin/../plugins nor in "
 	      "/x/bin/../lib/assay");
 }
+
+Test(daemon_locate, attack_37_plugin_that_others_may_write_is_refused)
+{
+	struct io_config c = { .path = (char *)"a.ini", .encoders = 1 };
+	const char *self = tree("plugins");
+	const char *file = tmpdir_file("plugins/x.so", "");
+	struct as_err e = { 0 };
+
+	c.encoder[0].plugin = (char *)"x.so";
+	(void)snprintf(c.encoder[0].name, sizeof c.encoder[0].name, "x");
+	ok(dm_plugins_check(self, &c, &e));
+	cr_assert(zero(int, chmod(file, 0666)));
+	fails(dm_plugins_check(self, &c, &e), AS_ECONFIG, "plugins/x.so has mode 666");
+	cr_assert(zero(int, chmod(file, 0644)));
+	cr_assert(zero(int, chmod(tmpdir_path("plugins"), 0777)));
+	fails(dm_plugins_check(self, &c, &e), AS_ECONFIG, "plugins has mode 777");
+	cr_assert(zero(int, chmod(tmpdir_path("plugins"), 01777)));
+	ok(dm_plugins_check(self, &c, &e));
+}

@@ -213,7 +213,7 @@ Test(e2e_daemon, address_in_use_is_named)
 			   &e));
 	refused(tmpdir_file("assayd.ini",
 			    world_format("[daemon]\nstate = %s/state\nruntime = %s/run\n"
-					 "front = %s\n[stream.a]\nmodel = %s\n",
+					 "insecure = true\nfront = %s\n[stream.a]\nmodel = %s\n",
 					 tmpdir(), tmpdir(), bus_endpoint(taken), world_model())),
 		69, bus_endpoint(taken));
 	bus_socket_close(taken);

@@ -42,6 +42,18 @@ static inline void kit_open(struct kit *k, const struct enc_kind *kind, const ch
 	ok(as_arena_init(&k->mem, "test", (size_t)1 << 32, &e));
 }
 
+/* The limit of that name, as an operator would set it. */
+static inline void kit_limit(struct kit *k, const char *name, uint64_t most)
+{
+	for (size_t i = 0; i < k->kind->limits; i++) {
+		if (strcmp(k->kind->limit[i].name, name) == 0) {
+			k->kind->set_limit(k->enc, i, most);
+			return;
+		}
+	}
+	cr_assert(false, "no limit %s", name);
+}
+
 static inline void kit_close(struct kit *k)
 {
 	k->kind->close(k->enc);

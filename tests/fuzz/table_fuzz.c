@@ -54,7 +54,7 @@ int FUZZ(const uint8_t *data, size_t n)
 				    .size = n - 1,
 				    .type = "text/csv",
 				    .part = data[0] % 2 == 0 ? "record" : "sheet" };
-	fuzz_said_why(enc_cells_read(&in, &k.stats, &item, &e), &e);
+	fuzz_said_why(enc_cells_read(&in, &k.stats, &item, &enc_table_usual, &e), &e);
 	enc_cells_free(&in);
 	return 0;
 }

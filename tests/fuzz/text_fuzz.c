@@ -7,7 +7,8 @@ int FUZZ(const uint8_t *data, size_t n)
 {
 	struct as_err e = { 0 };
 	struct enc_input in = { 0 };
-	const int rc = enc_tokens_read(&in, data, n, 256, 512, &e);
+	const int rc =
+	    enc_tokens_read(&in, data, n, 256, (struct enc_text_most){ 512, 1 << 20 }, &e);
 
 	fuzz_said_why(rc, &e);
 	for (size_t r = 0; rc == AS_OK && r < in.rows; r++) {

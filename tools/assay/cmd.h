@@ -78,6 +78,7 @@ int cmd_task(int argc, char **argv);
 int cmd_card(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_keys(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 /* Those that talk to a daemon: runtime is $ASSAY_RUNTIME, or NULL. */
 int cmd_submit(const char *runtime, int argc, char **argv);
 int cmd_watch(const char *runtime, int argc, char **argv);

@@ -26,6 +26,7 @@ static const struct command commands[] = {
 	{ "quantize", "write a model in int8, a quarter of the size", cmd_quantize, NULL },
 	{ "card", "write a model card: Markdown, and a page with plots", cmd_card, NULL },
 	{ "inspect", "show what a model file holds", cmd_inspect, NULL },
+	{ "doctor", "what this machine has, and whether settings can be kept", cmd_doctor, NULL },
 	{ "keys", "make a pair of keys, or show the public one", cmd_keys, NULL },
 	{ "submit", "send cases to a daemon", NULL, cmd_submit },
 	{ "watch", "follow a daemon's judgments", NULL, cmd_watch },

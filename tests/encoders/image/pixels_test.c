@@ -286,6 +286,37 @@ Test(image_pixels, the_limits_hold_exactly_before_anything_is_decoded)
 	}
 }
 
+Test(image_pixels, limits_that_are_set_hold_at_one_less_and_one_more)
+{
+	static const struct {
+		struct enc_picture want;
+		const char *limit;
+	} tried[] = {
+		{ { .size = 32, .channels = 1, .side_max = 41, .pixels_max = 1200 }, NULL },
+		{ { .size = 32, .channels = 1, .side_max = 40, .pixels_max = 1201 }, NULL },
+		{ { .size = 32, .channels = 1, .side_max = 39 }, "side" },
+		{ { .size = 32, .channels = 1, .pixels_max = 1199 }, "pixels" },
+		{ { .size = 32, .channels = 1, .pages_max = 1 }, NULL },
+	};
+	unsigned char *v = halves(40, 30);
+	struct as_buf png = { 0 };
+
+	start();
+	put_png(&png, 40, 30, 8, 0, v, 40);
+	for (size_t i = 0; i < sizeof tried / sizeof *tried; i++) {
+		struct enc_pixels px;
+		const char *limit = NULL;
+		struct as_err e = { 0 };
+		const int rc = enc_pixels_read(&px, &tried[i].want, png.data, png.len, &limit, &e);
+
+		cr_assert(eq(int, rc, tried[i].limit ? AS_EFORMAT : AS_OK), "%zu: %s", i, e.msg);
+		same(limit ? limit : "none", tried[i].limit ? tried[i].limit : "none");
+		enc_pixels_free(&px);
+	}
+	as_buf_free(&png);
+	free(v);
+}
+
 Test(image_pixels, of_up_to_200_pages_the_first_is_read)
 {
 	struct enc_pixels px;

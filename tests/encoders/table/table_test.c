@@ -331,6 +331,61 @@ Test(table_kind, the_limit_of_cells_holds_exactly)
 	as_buf_free(&text);
 }
 
+/* rows lines of columns ones below a header. */
+static void fill_table(struct as_buf *text, int rows, int columns)
+{
+	as_buf_clear(text);
+	for (int r = -1; r < rows; r++) {
+		for (int c = 0; c < columns; c++) {
+			as_buf_printf(text, r < 0 ? "%sc%d" : "%s%d", c ? "," : "", r < 0 ? c : 1);
+		}
+		as_buf_puts(text, "\n");
+	}
+}
+
+Test(table_kind, limits_that_are_set_hold_at_one_less_and_one_more)
+{
+	static const struct {
+		int rows, columns;
+		const char *limit, *text;
+	} tables[] = {
+		{ 4, 2, NULL, NULL },
+		{ 5, 2, NULL, NULL },
+		{ 6, 2, "table_rows", "more than 5 rows" },
+		{ 2, 6, NULL, NULL },
+		{ 2, 7, NULL, NULL },
+		{ 2, 8, "table_columns", "8 columns, 7 at most" },
+	};
+	struct as_buf text = { 0 };
+	struct assay_item item;
+	struct kit k;
+
+	open_kit(&k);
+	kit_limit(&k, "rows", 5);
+	kit_limit(&k, "columns", 7);
+	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+		fill_table(&text, tables[i].rows, tables[i].columns);
+		item = sheet(text.data);
+		if (tables[i].limit == NULL) {
+			(void)kit_takes(&k, &item);
+		} else {
+			kit_refuses(&k, &item, tables[i].limit, tables[i].text);
+		}
+	}
+	kit_limit(&k, "rows", 100);
+	kit_limit(&k, "bytes", item.size - 1);
+	fill_table(&text, 2, 7);
+	item = sheet(text.data);
+	kit_limit(&k, "bytes", item.size + 1);
+	(void)kit_takes(&k, &item);
+	kit_limit(&k, "bytes", item.size);
+	(void)kit_takes(&k, &item);
+	kit_limit(&k, "bytes", item.size - 1);
+	kit_refuses(&k, &item, "table_bytes", "at most");
+	as_buf_free(&text);
+	kit_close(&k);
+}
+
 Test(table_kind, the_limit_of_bytes_holds_exactly)
 {
 	const size_t max = 4 << 20;

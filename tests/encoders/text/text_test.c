@@ -201,6 +201,22 @@ Test(text_kind, the_limit_of_bytes_holds_exactly)
 	free(text);
 }
 
+Test(text_kind, a_limit_of_bytes_that_is_set_holds_at_one_less_and_one_more)
+{
+	const char text[] = "0123456789 123456789 x";
+	struct assay_item item = kit_item("report", text, 19);
+	struct kit k;
+
+	kit_open(&k, &enc_text_kind, ini, NULL);
+	kit_limit(&k, "bytes", 20);
+	(void)kit_takes(&k, &item);
+	item.size = 20;
+	(void)kit_takes(&k, &item);
+	item.size = 21;
+	kit_refuses(&k, &item, "text_bytes", "21 bytes, 20 at most");
+	kit_close(&k);
+}
+
 Test(text_kind, the_limit_of_words_holds_exactly)
 {
 	struct as_buf text = { 0 };
