@@ -60,13 +60,15 @@ bool dm_front_allows(const struct dm_peer *p, const struct bus_call *c)
 	return true; /* HELLO and STATUS say what the peer sees; others are no verbs */
 }
 
-/* What concerns the whole daemon wants the right on all streams. */
+/* A purge concerns a stream; what concerns the whole daemon wants the right on all. */
 bool dm_control_allows(const struct dm_peer *p, const struct bus_call *c)
 {
 	if (strcmp(c->verb, "HELLO") == 0 || strcmp(c->verb, "STATUS") == 0) {
 		return p->user == NULL || p->client != NULL;
 	}
-	return dm_peer_may(p, BUS_ADMIN, NULL);
+	return dm_peer_may(p, BUS_ADMIN,
+			   strcmp(c->verb, "PURGE") == 0 ? io_json_find_str(c->doc, "stream", "")
+							 : NULL);
 }
 
 void dm_forbid(struct dm_daemon *d, struct bus_socket *s, const struct bus_bytes *to,

@@ -1,132 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A daemon whose sockets ask for keys: who gets what. */
-#include "tests/daemon/hall.h"
+#include "tests/daemon/door.h"
 
 #include "core/bus/guard.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 TestSuite(daemon_keys, .timeout = 180);
 
 /* For what must not come, after a peer that was later was heard. */
 enum { NOT_MS = 400 };
-
-struct keyring {
-	struct bus_keys daemon, lab, nosy, machine, boss, stranger;
-};
-
-static const char *tcp_settings(const char *model)
-{
-	return hall_settings("front = tcp://127.0.0.1:*\nfeed = tcp://127.0.0.1:*\n"
-			     "work = tcp://127.0.0.1:*\nfeatures = tcp://127.0.0.1:*\n"
-			     "control = tcp://127.0.0.1:*\nkey = key\nclients = clients.ini",
-			     model);
-}
-
-/* The list of clients: lab may all with stream s unless lab_too is false, nosy with another. */
-static void write_clients(const struct keyring *k, bool lab_too)
-{
-	struct as_buf b = { 0 };
-
-	if (lab_too) {
-		as_buf_printf(&b, "[client.lab]\nkey = %s\nsubmit = s\nsubscribe = s\n",
-			      k->lab.public);
-	}
-	as_buf_printf(&b,
-		      "[client.nosy]\nkey = %s\nsubmit = t\nsubscribe = t\n"
-		      "[client.boss]\nkey = %s\nadmin = *\nsubscribe = s\n",
-		      k->nosy.public, k->boss.public);
-	if (lab_too) {
-		as_buf_printf(&b, "[client.machine]\nkey = %s\nwork = true\n", k->machine.public);
-	}
-	cr_assert(zero(int, chmod(tmpdir_file("clients.ini", b.data), 0644)));
-	as_buf_free(&b);
-}
-
-struct door {
-	struct hall h;
-	struct keyring k;
-	char front[BUS_ENDPOINT_SIZE], feed[BUS_ENDPOINT_SIZE], control[BUS_ENDPOINT_SIZE],
-	    work[BUS_ENDPOINT_SIZE], features[BUS_ENDPOINT_SIZE];
-};
-
-/* The addresses are read before the loop runs; hall's own ends use ipc where there is one. */
-static void door_make(struct door *d)
-{
-	struct as_err e = { 0 };
-	struct bus_keys *all = &d->k.daemon;
-
-	*d = (struct door){ 0 };
-	for (size_t i = 0; i < sizeof d->k / sizeof *all; i++) {
-		ok(bus_keys_make(&all[i], &e));
-	}
-	ok(bus_keys_save(&d->k.daemon, tmpdir_path("key"), &e));
-	write_clients(&d->k, true);
-	d->h = (struct hall){ .d.log = { .fd = STDERR_FILENO, .level = AS_ERROR, .who = "hall" } };
-	d->h.d.self = "/nonexistent/assayd";
-	ok(io_config_load(&d->h.d.config, tcp_settings(hall_model("m", 1)), &e));
-	ok(dm_start(&d->h.d, &e));
-	(void)snprintf(d->front, sizeof d->front, "%s", bus_endpoint(d->h.d.front));
-	(void)snprintf(d->feed, sizeof d->feed, "%s", bus_endpoint(d->h.d.feed));
-	(void)snprintf(d->control, sizeof d->control, "%s", bus_endpoint(d->h.d.control));
-	(void)snprintf(d->work, sizeof d->work, "%s", bus_endpoint(d->h.d.work));
-	(void)snprintf(d->features, sizeof d->features, "%s", bus_endpoint(d->h.d.features));
-}
-
-static void door_open(struct door *d)
-{
-	struct as_err e = { 0 };
-
-	door_make(d);
-	ok(bus_open(&d->h.bus, &e));
-	cr_assert(zero(int, pthread_create(&d->h.thread, NULL, hall_run, &d->h)));
-}
-
-static struct bus_socket *knock(struct door *d, const char *at, enum bus_type type,
-				const struct bus_keys *own)
-{
-	const struct bus_curve c = { .own = own, .server = d->k.daemon.public };
-	const struct bus_options o = {
-		.type = type, .endpoint = at, .hwm = 100, .max_bytes = -1, .curve = own ? &c : NULL
-	};
-	struct bus_socket *s = NULL;
-	struct as_err e = { 0 };
-
-	ok(bus_socket_open(&s, d->h.bus, &o, &e));
-	return s;
-}
-
-/* Sends when the connection stands, or fails. */
-static const char *ask(struct door *d, struct bus_socket *s, const char *verb, const char *json)
-{
-	struct as_err e = { 0 };
-
-	ok(bus_wait_ready(s, HALL_MS, &e));
-	return hall_ask(&d->h, s, verb, json);
-}
-
-static void door_close(struct door *d)
-{
-	d->h.control = hall_connect(&d->h, BUS_DEALER, "control");
-	hall_close(&d->h);
-}
-
-static const char SUBMISSION[] = "{\"stream\":\"s\",\"case\":\"c\",\"complete\":true,"
-				 "\"wait\":true,\"parts\":[]}";
-
-/* SUBMIT until the stream is open. */
-static void submit(struct door *d, struct bus_socket *s, const char *json)
-{
-	const char *verb;
-
-	do {
-		verb = ask(d, s, "SUBMIT", json);
-	} while (strcmp(verb, "UNAVAILABLE") == 0);
-	same(verb, "ACCEPTED");
-}
 
 Test(daemon_keys, client_with_rights_submits_reads_and_subscribes)
 {
@@ -136,15 +21,15 @@ Test(daemon_keys, client_with_rights_submits_reads_and_subscribes)
 	struct door d;
 
 	door_open(&d);
-	front = knock(&d, d.front, BUS_DEALER, &d.k.lab);
-	feed = knock(&d, d.feed, BUS_SUB, &d.k.lab);
+	front = door_knock(&d, d.front, BUS_DEALER, &d.k.lab);
+	feed = door_knock(&d, d.feed, BUS_SUB, &d.k.lab);
 	ok(bus_subscribe(feed, "s/", &e));
 	ok(bus_recv_wait(feed, &d.h.m, HALL_MS, &e)); /* a tick: the subscription counts */
-	submit(&d, front, SUBMISSION);
+	door_submit(&d, front, DOOR_SUBMISSION);
 	same(hall_hear(&d.h, front), "JUDGMENT");
-	same(ask(&d, front, "GET", "{\"stream\":\"s\",\"case\":\"c\"}"), "JUDGMENT");
-	same(ask(&d, front, "TASK", "{\"stream\":\"s\"}"), "TASK");
-	same(ask(&d, front, "REPLAY", "{\"stream\":\"s\",\"after\":0}"), "JUDGMENT");
+	same(door_ask(&d, front, "GET", "{\"stream\":\"s\",\"case\":\"c\"}"), "JUDGMENT");
+	same(door_ask(&d, front, "TASK", "{\"stream\":\"s\"}"), "TASK");
+	same(door_ask(&d, front, "REPLAY", "{\"stream\":\"s\",\"after\":0}"), "JUDGMENT");
 	same(hall_hear(&d.h, front), "END");
 	do {
 		ok(bus_recv_wait(feed, &d.h.m, HALL_MS, &e));
@@ -169,14 +54,14 @@ Test(daemon_keys, attack_01_02_stranger_and_client_in_the_clear_get_nothing)
 						   { "HELLO", 5, NULL },
 						   { "{}", 2, NULL } };
 
-		front = knock(&d, d.front, BUS_DEALER, who[i]);
+		front = door_knock(&d, d.front, BUS_DEALER, who[i]);
 		if (bus_send_wait(front, hello, 3, NOT_MS, &e) == AS_OK) {
 			cr_assert(eq(int, bus_recv_wait(front, &d.h.m, NOT_MS, &e), AS_EAGAIN));
 		}
 		bus_socket_close(front);
 	}
-	front = knock(&d, d.front, BUS_DEALER, &d.k.lab);
-	same(ask(&d, front, "STATUS", "{}"), "STATUS");
+	front = door_knock(&d, d.front, BUS_DEALER, &d.k.lab);
+	same(door_ask(&d, front, "STATUS", "{}"), "STATUS");
 	cr_assert(
 	    lt(u64, 0, io_json_find_u64(io_json_find(d.h.c.doc, "counters"), "keys_refused", 0)));
 	bus_socket_close(front);
@@ -192,26 +77,26 @@ Test(daemon_keys, attack_04_key_without_the_right_is_told_forbidden)
 	struct door d;
 
 	door_open(&d);
-	front = knock(&d, d.front, BUS_DEALER, &d.k.nosy);
-	same(ask(&d, front, "SUBMIT", SUBMISSION), "FORBIDDEN");
+	front = door_knock(&d, d.front, BUS_DEALER, &d.k.nosy);
+	same(door_ask(&d, front, "SUBMIT", DOOR_SUBMISSION), "FORBIDDEN");
 	same(hall_str(&d.h, "case"), "c");
 	for (size_t i = 0; i < sizeof reads / sizeof *reads; i++) {
-		same(ask(&d, front, reads[i],
-			 "{\"stream\":\"s\",\"case\":\"c\",\"after\":0,\"seq\":0,"
-			 "\"subscriber\":\"x\"}"),
+		same(door_ask(&d, front, reads[i],
+			      "{\"stream\":\"s\",\"case\":\"c\",\"after\":0,\"seq\":0,"
+			      "\"subscriber\":\"x\"}"),
 		     "FORBIDDEN");
 	}
-	same(ask(&d, front, "TASK", "{\"stream\":\"s\"}"), "FORBIDDEN");
-	same(ask(&d, front, "HELLO", "{}"), "HELLO"); /* and does not learn that there is s */
+	same(door_ask(&d, front, "TASK", "{\"stream\":\"s\"}"), "FORBIDDEN");
+	same(door_ask(&d, front, "HELLO", "{}"), "HELLO"); /* and does not learn that there is s */
 	cr_assert(zero(sz, io_json_len(io_json_find(d.h.c.doc, "streams"))));
-	same(ask(&d, front, "STATUS", "{}"), "STATUS");
+	same(door_ask(&d, front, "STATUS", "{}"), "STATUS");
 	cr_assert(zero(sz, io_json_len(io_json_find(d.h.c.doc, "streams"))));
 	/* Its subscription to the stream, or to all, does not count: ticks come every second. */
-	feed = knock(&d, d.feed, BUS_SUB, &d.k.nosy);
+	feed = door_knock(&d, d.feed, BUS_SUB, &d.k.nosy);
 	ok(bus_subscribe(feed, "s/", &e));
 	ok(bus_subscribe(feed, "", &e));
 	do {
-		same(ask(&d, front, "STATUS", "{}"), "STATUS");
+		same(door_ask(&d, front, "STATUS", "{}"), "STATUS");
 	} while (io_json_find_u64(io_json_find(d.h.c.doc, "counters"), "forbidden", 0) < 9);
 	cr_assert(eq(int, bus_recv_wait(feed, &d.h.m, 3 * DM_TICK_MS / 2, &e), AS_EAGAIN));
 	bus_socket_close(feed);
@@ -229,17 +114,17 @@ Test(daemon_keys, only_an_admin_reloads_and_drains)
 	struct door d;
 
 	door_open(&d);
-	control = knock(&d, d.control, BUS_DEALER, &d.k.lab); /* not even let in */
+	control = door_knock(&d, d.control, BUS_DEALER, &d.k.lab); /* not even let in */
 	if (bus_send_wait(control, drain, 3, NOT_MS, &e) == AS_OK) {
 		cr_assert(eq(int, bus_recv_wait(control, &d.h.m, NOT_MS, &e), AS_EAGAIN));
 	}
 	bus_socket_close(control);
-	control = knock(&d, d.front, BUS_DEALER, &d.k.lab);
-	same(ask(&d, control, "DRAIN", "{}"), "ERROR"); /* no verb of front */
+	control = door_knock(&d, d.front, BUS_DEALER, &d.k.lab);
+	same(door_ask(&d, control, "DRAIN", "{}"), "ERROR"); /* no verb of front */
 	bus_socket_close(control);
-	control = knock(&d, d.control, BUS_DEALER, &d.k.boss);
-	same(ask(&d, control, "RELOAD", "{}"), "OK");
-	same(ask(&d, control, "DRAIN", "{}"), "OK");
+	control = door_knock(&d, d.control, BUS_DEALER, &d.k.boss);
+	same(door_ask(&d, control, "RELOAD", "{}"), "OK");
+	same(door_ask(&d, control, "DRAIN", "{}"), "OK");
 	bus_socket_close(control); /* before its context, which waits for it */
 	hall_join(&d.h);
 }
@@ -257,18 +142,18 @@ Test(daemon_keys, revoked_key_ends_at_once)
 	int rc;
 
 	door_open(&d);
-	front = knock(&d, d.front, BUS_DEALER, &d.k.lab);
-	feed = knock(&d, d.feed, BUS_SUB, &d.k.lab);
-	control = knock(&d, d.control, BUS_DEALER, &d.k.boss);
-	other = knock(&d, d.feed, BUS_SUB, &d.k.boss);
+	front = door_knock(&d, d.front, BUS_DEALER, &d.k.lab);
+	feed = door_knock(&d, d.feed, BUS_SUB, &d.k.lab);
+	control = door_knock(&d, d.control, BUS_DEALER, &d.k.boss);
+	other = door_knock(&d, d.feed, BUS_SUB, &d.k.boss);
 	ok(bus_subscribe(feed, "s/", &e));
 	ok(bus_subscribe(other, "s/", &e));
 	ok(bus_recv_wait(feed, &d.h.m, HALL_MS, &e));
 	ok(bus_recv_wait(other, &d.h.m, HALL_MS, &e));
-	same(ask(&d, front, "HELLO", "{}"), "HELLO");
-	write_clients(&d.k, false);
-	same(ask(&d, control, "RELOAD", "{}"), "OK");
-	same(ask(&d, front, "HELLO", "{}"), "FORBIDDEN");
+	same(door_ask(&d, front, "HELLO", "{}"), "HELLO");
+	door_clients(&d.k, false);
+	same(door_ask(&d, control, "RELOAD", "{}"), "OK");
+	same(door_ask(&d, front, "HELLO", "{}"), "FORBIDDEN");
 	same(hall_str(&d.h, "message"), "this key is known no more");
 	do { /* what was under way when the feed was cut */
 		rc = bus_recv_wait(feed, &d.h.m, 3 * DM_TICK_MS / 2, &e);
@@ -278,13 +163,13 @@ Test(daemon_keys, revoked_key_ends_at_once)
 		rc = bus_recv(other, &d.h.m, &e);
 	} while (rc == AS_OK);
 	ok(bus_recv_wait(other, &d.h.m, HALL_MS, &e));
-	write_clients(&d.k, true);
-	same(ask(&d, control, "RELOAD", "{}"), "OK");
+	door_clients(&d.k, true);
+	same(door_ask(&d, control, "RELOAD", "{}"), "OK");
 	bus_socket_close(feed);
-	feed = knock(&d, d.feed, BUS_SUB, &d.k.lab);
+	feed = door_knock(&d, d.feed, BUS_SUB, &d.k.lab);
 	ok(bus_subscribe(feed, "s/", &e));
 	ok(bus_recv_wait(feed, &d.h.m, HALL_MS, &e));
-	same(ask(&d, front, "HELLO", "{}"), "HELLO");
+	same(door_ask(&d, front, "HELLO", "{}"), "HELLO");
 	bus_socket_close(front);
 	bus_socket_close(feed);
 	bus_socket_close(other);
@@ -299,14 +184,14 @@ Test(daemon_keys, list_that_cannot_be_read_changes_nothing)
 	struct door d;
 
 	door_open(&d);
-	front = knock(&d, d.front, BUS_DEALER, &d.k.lab);
-	control = knock(&d, d.control, BUS_DEALER, &d.k.boss);
+	front = door_knock(&d, d.front, BUS_DEALER, &d.k.lab);
+	control = door_knock(&d, d.control, BUS_DEALER, &d.k.boss);
 	cr_assert(zero(int, chmod(tmpdir_file("clients.ini", "[client.lab]\n"), 0644)));
-	same(ask(&d, control, "RELOAD", "{}"), "ERROR");
-	same(ask(&d, front, "HELLO", "{}"), "HELLO");
+	same(door_ask(&d, control, "RELOAD", "{}"), "ERROR");
+	same(door_ask(&d, front, "HELLO", "{}"), "HELLO");
 	bus_socket_close(front);
 	bus_socket_close(control);
-	write_clients(&d.k, true);
+	door_clients(&d.k, true);
 	door_close(&d);
 }
 
@@ -319,11 +204,12 @@ Test(daemon_keys, worker_with_its_key_is_given_jobs_and_believed)
 	struct door d;
 
 	door_open(&d);
-	front = knock(&d, d.front, BUS_DEALER, &d.k.lab);
-	work = knock(&d, d.work, BUS_DEALER, &d.k.machine);
-	d.h.features = knock(&d, d.features, BUS_PUSH, &d.k.machine);
+	front = door_knock(&d, d.front, BUS_DEALER, &d.k.lab);
+	work = door_knock(&d, d.work, BUS_DEALER, &d.k.machine);
+	d.h.features = door_knock(&d, d.features, BUS_PUSH, &d.k.machine);
 	d.h.front = front;
-	submit(&d, front, "{\"stream\":\"s\",\"case\":\"first\",\"complete\":true,\"parts\":[]}");
+	door_submit(&d, front,
+		    "{\"stream\":\"s\",\"case\":\"first\",\"complete\":true,\"parts\":[]}");
 	same(hall_submit(&d.h, "c", "a", "one"), "ACCEPTED");
 	ok(bus_wait_ready(work, HALL_MS, &e));
 	hall_work(&d.h, work, 4);
@@ -349,25 +235,26 @@ Test(daemon_keys, attack_13_14_features_of_anothers_job_are_not_taken)
 	struct door d;
 
 	door_open(&d);
-	d.h.front = knock(&d, d.front, BUS_DEALER, &d.k.lab);
+	d.h.front = door_knock(&d, d.front, BUS_DEALER, &d.k.lab);
 	work = hall_connect(&d.h, BUS_DEALER, "work"); /* local: without a key */
-	submit(&d, d.h.front,
-	       "{\"stream\":\"s\",\"case\":\"first\",\"complete\":true,\"parts\":[]}");
+	door_submit(&d, d.h.front,
+		    "{\"stream\":\"s\",\"case\":\"first\",\"complete\":true,\"parts\":[]}");
 	hall_work(&d.h, work, 4);
 	same(hall_submit(&d.h, "c", "a", "one"), "ACCEPTED");
 	j = hall_job(&d.h, work);
-	d.h.features = knock(&d, d.features, BUS_PUSH, &d.k.machine);
+	d.h.features = door_knock(&d, d.features, BUS_PUSH, &d.k.machine);
 	ok(bus_wait_ready(d.h.features, HALL_MS, &e));
 	hall_encode(&d.h, &j, 1.0F); /* forged */
 	do {
 		same(hall_ask(&d.h, d.h.front, "STATUS", "{}"), "STATUS");
 	} while (io_json_find_u64(io_json_find(d.h.c.doc, "counters"), "forbidden", 0) == 0);
-	same(ask(&d, d.h.front, "GET", "{\"stream\":\"s\",\"case\":\"c\"}"), "PENDING");
+	same(door_ask(&d, d.h.front, "GET", "{\"stream\":\"s\",\"case\":\"c\"}"), "PENDING");
 	bus_socket_close(d.h.features);
 	d.h.features = hall_connect(&d.h, BUS_PUSH, "features");
 	hall_encode(&d.h, &j, 1.0F);
 	do {
-		same(ask(&d, d.h.front, "GET", "{\"stream\":\"s\",\"case\":\"c\"}"), "PENDING");
+		same(door_ask(&d, d.h.front, "GET", "{\"stream\":\"s\",\"case\":\"c\"}"),
+		     "PENDING");
 	} while (
 	    strcmp(io_json_find_str(io_json_at(io_json_find(d.h.c.doc, "parts"), 0), "state", ""),
 		   "encoded") != 0);
@@ -391,17 +278,20 @@ Test(daemon_keys, attack_19_anothers_idempotency_key_tells_nothing)
 		      d.k.lab.public, d.k.nosy.public, d.k.boss.public);
 	cr_assert(zero(int, chmod(tmpdir_file("clients.ini", b.data), 0644)));
 	as_buf_free(&b);
-	control = knock(&d, d.control, BUS_DEALER, &d.k.boss);
-	same(ask(&d, control, "RELOAD", "{}"), "OK");
-	front = knock(&d, d.front, BUS_DEALER, &d.k.lab);
-	other = knock(&d, d.front, BUS_DEALER, &d.k.nosy);
-	submit(&d, front,
-	       "{\"stream\":\"s\",\"case\":\"a\",\"key\":\"k1\",\"complete\":true,\"parts\":[]}");
-	submit(&d, front,
-	       "{\"stream\":\"s\",\"case\":\"a\",\"key\":\"k1\",\"complete\":true,\"parts\":[]}");
+	control = door_knock(&d, d.control, BUS_DEALER, &d.k.boss);
+	same(door_ask(&d, control, "RELOAD", "{}"), "OK");
+	front = door_knock(&d, d.front, BUS_DEALER, &d.k.lab);
+	other = door_knock(&d, d.front, BUS_DEALER, &d.k.nosy);
+	door_submit(
+	    &d, front,
+	    "{\"stream\":\"s\",\"case\":\"a\",\"key\":\"k1\",\"complete\":true,\"parts\":[]}");
+	door_submit(
+	    &d, front,
+	    "{\"stream\":\"s\",\"case\":\"a\",\"key\":\"k1\",\"complete\":true,\"parts\":[]}");
 	cr_assert(io_json_find_bool(d.h.c.doc, "duplicate", false));
-	submit(&d, other,
-	       "{\"stream\":\"s\",\"case\":\"b\",\"key\":\"k1\",\"complete\":true,\"parts\":[]}");
+	door_submit(
+	    &d, other,
+	    "{\"stream\":\"s\",\"case\":\"b\",\"key\":\"k1\",\"complete\":true,\"parts\":[]}");
 	cr_assert(eq(int, io_json_find_bool(d.h.c.doc, "duplicate", true), false));
 	bus_socket_close(front);
 	bus_socket_close(other);
@@ -479,8 +369,8 @@ Test(daemon_keys, attack_06_07_08_12_raw_connections_do_not_keep_others_out)
 		cr_assert(zero(int, connect(fd[i], (struct sockaddr *)&to, sizeof to)));
 		(void)send(fd[i], text, strlen(text), MSG_NOSIGNAL);
 	}
-	front = knock(&d, d.front, BUS_DEALER, &d.k.lab);
-	submit(&d, front, SUBMISSION);
+	front = door_knock(&d, d.front, BUS_DEALER, &d.k.lab);
+	door_submit(&d, front, DOOR_SUBMISSION);
 	for (size_t i = 0; i < N && fd[i] >= 0; i++) {
 		char c[256];
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 TestSuite(e2e_tcp, .timeout = 300);
 
@@ -204,6 +205,39 @@ Test(e2e_tcp, everything_with_keys)
 		cr_assert(eq(int, proc_wait(&worker[i], PROC_MS), 0), "%s", worker[i].err.data);
 		proc_free(&worker[i]);
 	}
+}
+
+/* An operator of another machine, and a client that is none. */
+Test(e2e_tcp, operator_verifies_purges_and_backs_up_with_a_key)
+{
+	struct proc daemon;
+	const char *front;
+	const char *control;
+	const char *list;
+
+	(void)make_key("daemon");
+	list = world_format("[client.lab]\nkey = %s\nsubmit = *\nsubscribe = *\nadmin = other\n",
+			    make_key("lab"));
+	list = world_format("%s[client.boss]\nkey = %s\nadmin = *\n", list, make_key("boss"));
+	cr_assert(zero(int, chmod(tmpdir_file("clients.ini", list), 0600)));
+	start(&daemon, 1, "control = tcp://127.0.0.1:*\nkey = daemon\nclients = clients.ini\n");
+	front = address(&daemon, "front");
+	control = address(&daemon, "control");
+	RUN("lab", 0, "status", "--from", front, "--wait-ready", "50");
+	RUN("lab", 0, "submit", "--to", front, "--stream", "breast", "--data", world_cases(),
+	    "--wait");
+	RUN("lab", 77, "purge", "--to", control, "--stream", "breast", "--case", "P2-0001");
+	RUN("lab", 77, "journal", "verify", "--to", control);
+	RUN("lab", 77, "journal", "backup", tmpdir_path("not.db"), "--to", control);
+	RUN("lab", 77, "dlq", "list", "--to", control);
+	RUN("boss", 0, "purge", "--to", control, "--stream", "breast", "--case", "P2-0001");
+	RUN("boss", 0, "journal", "verify", "--to", control);
+	RUN("boss", 0, "journal", "backup", tmpdir_path("backup.db"), "--to", control);
+	RUN("boss", 0, "dlq", "list", "--to", control);
+	RUN(NULL, 69, "journal", "verify", "--to", control);
+	cr_assert(zero(int, access(tmpdir_path("backup.db"), F_OK)));
+	cr_assert(eq(int, access(tmpdir_path("not.db"), F_OK), -1));
+	stop(&daemon);
 }
 
 /* SIGHUP reads the list anew. */
