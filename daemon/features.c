@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * features.c - what workers push: features, or that a page is refused. */
+#include "core/base/clock.h"
 #include "daemon/daemon.h"
 
 #include <math.h>
@@ -77,12 +78,13 @@ static void take_failed(struct dm_daemon *d, struct dm_job *j, const struct bus_
 	dm_case_advance(d, owner);
 }
 
-/* The worker that held the job has gone on to another. */
+/* The worker that held the job is there, and may have gone on to another. */
 static void take_running(struct dm_daemon *d, struct dm_worker *w, uint64_t id)
 {
 	const struct dm_job *j = dm_job_find(d, id);
 
-	if (w != NULL && j != NULL && j->worker == w) {
+	w->heard = as_mono_ns();
+	if (j != NULL && j->worker == w) {
 		w->running = id;
 	}
 }
@@ -124,6 +126,8 @@ void dm_features_take(struct dm_daemon *d, struct bus_msg *m)
 	} else {
 		d->count.malformed++;
 	}
-	take_running(d, w, io_json_find_u64(c.doc, "running", 0));
+	if (w != NULL) {
+		take_running(d, w, io_json_find_u64(c.doc, "running", 0));
+	}
 	bus_call_free(&c);
 }

@@ -84,6 +84,26 @@ Test(daemon_workers, worker_holds_no_more_jobs_than_it_asked_for)
 	hall_close(&h);
 }
 
+/* One that is long at a job says nothing on the work socket meanwhile, and is not lost for that. */
+Test(daemon_workers, worker_that_answers_is_heard_of)
+{
+	struct hall h;
+	struct hall_job j;
+	int64_t before;
+
+	hall_open(&h, hall_settings("grace_ms = 0", hall_model("m", 1)));
+	hall_wait_open(&h);
+	hall_work(&h, h.work, 1);
+	same(hall_submit(&h, "c", "a", "one"), "ACCEPTED");
+	same(hall_submit(&h, "d", "a", "two"), "ACCEPTED");
+	j = hall_job(&h, h.work);
+	before = h.d.workers->heard;
+	hall_encode(&h, &j, 1.0F);
+	(void)hall_job(&h, h.work);
+	cr_assert(lt(i64, before, h.d.workers->heard));
+	hall_close(&h);
+}
+
 Test(daemon_workers, refused_page_rejects_its_case)
 {
 	struct hall h;

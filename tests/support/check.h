@@ -19,7 +19,13 @@
 	} while (0)
 
 /* Two texts must be the same; prints both. */
-#define same(got, want) \
-	cr_assert(zero(int, strcmp((got), (want))), "\"%s\" is not \"%s\"", (got), (want))
+#define same(got, want)                                                                   \
+	do {                                                                              \
+		const char *const same_got = (got);                                       \
+		const char *const same_want = (want);                                     \
+                                                                                          \
+		cr_assert(zero(int, strcmp(same_got, same_want)), "\"%s\" is not \"%s\"", \
+			  same_got, same_want);                                           \
+	} while (0)
 
 #endif
