@@ -63,12 +63,13 @@ enum st_out dm_case_out(struct dm_daemon *d, const struct dm_case *c, const stru
 										    : ST_HERE;
 }
 
-/* What an earlier daemon left of a page: one that was out when it ended may be what ended it. */
+/* What an earlier daemon left of a page: one that was out when it ended may be what ended it, one
+ * that was charged what ended a worker. */
 static void take_over(struct dm_daemon *d, struct dm_job *j, const struct dm_page *page)
 {
 	j->strikes = page->strikes;
 	j->grave = page->out != ST_HERE;
-	j->suspect = j->grave;
+	j->suspect = j->grave || j->strikes > 0;
 	d->graves += j->grave;
 }
 

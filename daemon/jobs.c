@@ -341,24 +341,36 @@ static bool is_still(const struct dm_daemon *d)
 	return d->judging == 0;
 }
 
+/* The suspect that was charged the least, the oldest of them: what ends workers or daemons again
+ * and again stands in nobody's way, and who is near by when they end is not so three times. While a
+ * case is out alone, only of that one. */
+static struct dm_job *least_charged(const struct dm_daemon *d, const struct dm_worker *w)
+{
+	struct dm_job *least = NULL;
+
+	for (struct dm_job *j = w->lane->suspect; j != NULL; j = j->after) {
+		if (dm_worker_has(w, j->owner->model) &&
+		    (d->graves == 0 || d->alone == NULL || d->alone == j->owner) &&
+		    (least == NULL || j->strikes < least->strikes)) {
+			least = j;
+		}
+	}
+	return least;
+}
+
 /* The suspect to be given to an empty worker. A grave one goes while nothing else of the daemon is
  * out or being judged but its own case, so that its end is nobody else's. */
 static struct dm_job *choose_suspect(struct dm_daemon *d, const struct dm_worker *w)
 {
-	for (struct dm_job *j = w->lane->suspect; j != NULL; j = j->after) {
-		if (!dm_worker_has(w, j->owner->model) ||
-		    (d->graves > 0 && d->alone != NULL && d->alone != j->owner)) {
-			continue;
+	struct dm_job *j = least_charged(d, w);
+
+	if (j != NULL && j->grave && d->alone == NULL) {
+		if (!is_still(d)) {
+			return NULL;
 		}
-		if (j->grave && d->alone == NULL) {
-			if (!is_still(d)) {
-				return NULL;
-			}
-			d->alone = j->owner;
-		}
-		return may_leave(d, j) ? j : NULL;
+		d->alone = j->owner;
 	}
-	return NULL;
+	return j != NULL && may_leave(d, j) ? j : NULL;
 }
 
 static bool has_room(const struct dm_worker *w, const struct dm_job *j)

@@ -243,13 +243,15 @@ void dm_worker_release(struct dm_worker *w, struct dm_job *j)
 }
 
 /* The job was in a worker that is gone. Only an attempt that it made alone, or one that the worker
- * had named as running, is charged to it; from now on it is given out alone. */
+ * had named as running, is charged to it; from now on it is given out alone. The journal is told
+ * that this attempt is over: should the daemon end next, that is the doing of another. */
 static void give_back(struct dm_daemon *d, struct dm_worker *w, struct dm_job *j, const char *why)
 {
 	struct dm_case *c = j->owner;
 	const bool charged = j->alone || w->running == j->id;
 
 	dm_worker_release(w, j);
+	dm_job_over(d, c, j->slot, j->strikes + charged);
 	j->suspect = true;
 	j->alone = false;
 	dm_job_queue(d, j);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a daemon that ended left under way, and dead letters. */
+#include "core/io/file.h"
 #include "tests/daemon/hall.h"
 
 TestSuite(daemon_attempts, .timeout = 120);
@@ -207,13 +208,80 @@ Test(daemon_attempts, job_named_in_the_answer_before_it_is_charged)
 	hall_say(h.features, "FEATURES", json, f, 2);
 	same(hall_hear(&h, h.work), "STOP");
 	hall_work(&h, h.work, 1);
-	same(hall_job(&h, h.work).text, "two");
+	same(hall_job(&h, h.work).text, "three"); /* it has been charged less */
 	hall_close(&h);
 	ok(st_open(&s, tmpdir_path("state"), &e));
 	ok(st_unjudged(s, note, &all, &e));
 	same(all.data, "first:0/0 second:0/1 third:0/0 ");
 	st_close(s);
 	as_buf_free(&all);
+}
+
+/* What the journal would have for the next daemon if this one ended now. */
+static void read_as_left(struct as_buf *all)
+{
+	const char *const names[] = { "journal.db", "journal.db-wal" };
+	struct as_buf path = { 0 };
+	struct as_err e = { 0 };
+	struct st_store *s;
+
+	ok(io_make_dirs(tmpdir_path("left"), 0700, &e));
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		struct as_buf bytes = { 0 };
+
+		as_buf_clear(&path);
+		as_buf_printf(&path, "%s/%s", tmpdir_path("state"), names[i]);
+		ok(io_read_file(path.data, 64 << 20, &bytes, &e));
+		as_buf_clear(&path);
+		as_buf_printf(&path, "%s/%s", tmpdir_path("left"), names[i]);
+		ok(io_write_file(path.data, bytes.data, bytes.len, 0600, &e));
+		as_buf_free(&bytes);
+	}
+	as_buf_free(&path);
+	ok(st_open(&s, tmpdir_path("left"), &e));
+	ok(st_unjudged(s, note, all, &e));
+	st_close(s);
+}
+
+/* A page is charged for the end of the worker that it was in, and not for that of the daemon too.
+ */
+Test(daemon_attempts, attempt_that_ended_with_its_worker_is_over)
+{
+	struct as_buf all = { 0 };
+	struct hall h;
+
+	leave("first", ST_GIVEN, 0);
+	leave("second", ST_GIVEN, 0);
+	hall_open(&h, hall_settings("grace_ms = 0", hall_model("m", 1)));
+	hall_wait_open(&h);
+	hall_work(&h, h.work, 1);
+	same(hall_job(&h, h.work).text, "first");
+	hall_work(&h, h.work, 1);
+	same(hall_job(&h, h.work).text, "second"); /* it has been charged less */
+	read_as_left(&all);
+	same(all.data, "first:0/1 second:2/0 ");
+	hall_work(&h, h.work, 1);
+	same(hall_job(&h, h.work).text, "first");
+	hall_close(&h);
+	as_buf_free(&all);
+}
+
+Test(daemon_attempts, page_that_was_charged_goes_alone_and_after_others)
+{
+	struct hall h;
+	struct hall_job j;
+
+	leave("twice", ST_HERE, 2);
+	leave("once", ST_HERE, 1);
+	hall_open(&h, hall_settings("grace_ms = 0", hall_model("m", 1)));
+	hall_wait_open(&h);
+	hall_work(&h, h.work, 4);
+	j = hall_job(&h, h.work);
+	same(j.text, "once");
+	same(hall_hear_for(&h, h.work, 100), "");
+	hall_encode(&h, &j, 1.0F);
+	same(hall_job(&h, h.work).text, "twice");
+	hall_close(&h);
 }
 
 Test(daemon_attempts, wrong_questions_about_letters_are_named)
