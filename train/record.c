@@ -3,6 +3,7 @@
  * no path, so that the same training gives the same file. */
 #include "train/record.h"
 
+#include "core/io/file.h"
 #include "train/study.h"
 
 #include <math.h>
@@ -84,7 +85,7 @@ static void write_start(const struct tr_study *s, struct io_jw *w)
 	io_jw_end_obj(w);
 }
 
-int tr_study_save(const struct tr_study *s, const char *path, struct as_err *e)
+int tr_study_put(const struct tr_study *s, struct as_buf *out, struct as_err *e)
 {
 	struct as_buf record = { 0 };
 	struct io_jw w = { .b = &record };
@@ -114,7 +115,18 @@ int tr_study_save(const struct tr_study *s, const char *path, struct as_err *e)
 		io_jw_end_obj(&w);
 	}
 	io_jw_end_obj(&w);
-	rc = tr_trained_save(&s->kept, path, record.data, e);
+	rc = tr_trained_put(&s->kept, record.data, out, e);
 	as_buf_free(&record);
+	return rc;
+}
+
+int tr_study_save(const struct tr_study *s, const char *path, struct as_err *e)
+{
+	struct as_buf file = { 0 };
+	int rc = tr_study_put(s, &file, e);
+
+	rc = rc == AS_OK ? io_write_file(path, file.data, file.len, 0644, e)
+			 : as_wrap(e, "%s", path);
+	as_buf_free(&file);
 	return rc;
 }

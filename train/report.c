@@ -54,13 +54,11 @@ static void begin(struct tr_report *r, const struct tr_data *d, size_t runs)
 				 .fold = as_calloc(d->n + 1, sizeof *r->fold) };
 }
 
-void tr_report_init_two(struct tr_report *r, const struct tr_data *d, const char *first,
-			const char *second)
+void tr_report_init_models(struct tr_report *r, const struct tr_data *d, size_t runs,
+			   const char *const *name, size_t n)
 {
-	const char *const name[] = { first, second };
-
-	begin(r, d, 1);
-	for (size_t i = 0; i < 2; i++) {
+	begin(r, d, runs);
+	for (size_t i = 0; i < n; i++) {
 		add_view(r, tr_pattern(d->task->parts, 0));
 		(void)snprintf(r->line[i].name, TR_LINE_NAME, "%s", name[i]);
 	}

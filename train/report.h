@@ -49,15 +49,15 @@ struct tr_report {
 	/* [runs] mean contribution of the part towards the true labels, before and after its
 	 * exchange; NAN for a value */
 	struct tr_toward *toward[IO_PARTS_MAX];
-	struct tr_trust trust; /* of all parts; empty for two models */
+	struct tr_trust trust; /* of all parts; empty for models beside each other */
 };
 
 /* parts: bits of those that are shown. baselines: with lines for those that fit. */
 void tr_report_init(struct tr_report *r, const struct tr_data *d, size_t runs, uint32_t parts,
 		    bool baselines);
-/* One run of two models shown all parts: lines first and second. */
-void tr_report_init_two(struct tr_report *r, const struct tr_data *d, const char *first,
-			const char *second);
+/* n models shown all parts, a line each. */
+void tr_report_init_models(struct tr_report *r, const struct tr_data *d, size_t runs,
+			   const char *const *name, size_t n);
 void tr_report_free(struct tr_report *r);
 
 /* Takes the answers p [n, c] of line i in a run to these cases. */

@@ -7,6 +7,7 @@
 #include "fusion/calibration.h"
 #include "train/calibrate.h"
 #include "train/metric.h"
+#include "train/order.h"
 #include "train/score.h"
 #include "train/step.h"
 
@@ -172,12 +173,10 @@ static int run_epoch(struct run *r, size_t epoch, double *loss, bool *stopped, s
 	const struct tr_plan *plan = r->plan;
 	const struct io_hyper *h = &plan->in->data->task->hyper;
 	const size_t batches = (plan->trains + h->batch - 1) / h->batch;
-	struct as_rng rng;
 
 	*loss = 0;
 	hold_encoders(r, epoch < h->freeze_epochs);
-	as_rng_seed(&rng, plan->seed ^ 0x6f72646572U, epoch); /* "order": a stream of its own */
-	as_rng_shuffle(&rng, r->order, plan->trains);
+	tr_order(plan, epoch, r->order);
 	for (size_t at = 0; at < plan->trains; at += h->batch) {
 		const size_t n = plan->trains - at < h->batch ? plan->trains - at : h->batch;
 		double batch_loss;

@@ -44,7 +44,9 @@ struct tr_plan {
 	struct tr_checkpoint *checkpoint; /* NULL: none is kept */
 	const struct tr_scores *teacher;  /* of all cases under all patterns: its logits are learned
 					   * beside the target; NULL: none */
-	const struct tr_from *from;       /* whose weights it starts with; NULL: its own */
+	/* [cases of the data] Easy cases come first, then ever harder ones; NULL: at random. */
+	const double *hardness;
+	const struct tr_from *from; /* whose weights it starts with; NULL: its own */
 	bool guess; /* pretraining: the parts' own content is the target (net opened to guess) */
 	bool still; /* nothing is hidden, dropped or augmented: gradients only, not a training */
 };

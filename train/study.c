@@ -119,8 +119,7 @@ out:
 	return rc;
 }
 
-/* Scores under all patterns of the cases of one run, into the pool of all. */
-static void pool(struct tr_study *s, const size_t *cases, const struct tr_scores *from)
+void tr_study_pool(struct tr_study *s, const size_t *cases, const struct tr_scores *from)
 {
 	struct tr_scores *to = &s->pooled;
 	const size_t bytes = from->c * sizeof(float);
@@ -207,7 +206,7 @@ static int score_run(struct tr_study *s, struct tr_trained *t, size_t k, struct 
 	int rc;
 
 	TRY(tr_trained_score(t, cases, n, s->o->pool, &scores, e));
-	pool(s, cases, &scores);
+	tr_study_pool(s, cases, &scores);
 	trust(s, t, cases, &scores);
 	for (size_t i = 0; i < s->report.lines; i++) {
 		TRY(score_line(s, t, i, k, &scores, e));
@@ -220,8 +219,7 @@ out:
 	return rc;
 }
 
-/* Takes over what the run came to; the network becomes the one that is kept. */
-static void take(struct tr_study *s, struct tr_trained *t, size_t k)
+void tr_study_take(struct tr_study *s, struct tr_trained *t, size_t k)
 {
 	s->run[k].outcome = t->outcome;
 	t->outcome = (struct tr_outcome){ 0 };
@@ -250,7 +248,7 @@ static int run_one(struct tr_study *s, size_t k, struct as_err *e)
 		TRY(score_run(s, &t, k, e));
 		s->done++;
 	}
-	take(s, &t, k);
+	tr_study_take(s, &t, k);
 out:
 	tr_trained_free(&t);
 	return rc;
@@ -289,34 +287,55 @@ static void scale_whole(const struct tr_study *s, struct tr_trained *t)
 	tr_set_scale(&t->net, t->temperature);
 }
 
-/* The model of all cases. It trains for the folds' median best epoch and one more, because the last
- * three epochs are averaged as the folds' best three were. */
+size_t tr_study_whole(const struct tr_study *s, struct tr_split *all)
+{
+	const size_t epochs = median_best(s) + 1;
+	const size_t most = s->d->task->hyper.epochs;
+
+	*all = (struct tr_split){ .train = as_malloc(s->d->n * sizeof(size_t)), .trains = s->d->n };
+	for (size_t i = 0; i < s->d->n; i++) {
+		all->train[i] = i;
+	}
+	return epochs < most ? epochs : most;
+}
+
+void tr_study_calibrate(const struct tr_study *s, struct tr_trained *t)
+{
+	const size_t n = s->d->n;
+	float *y = as_malloc(n * s->pooled.c * sizeof *y);
+	size_t *all = as_malloc(n * sizeof *all);
+
+	for (size_t i = 0; i < n; i++) {
+		all[i] = i;
+	}
+	tr_truth(s->d, all, n, y);
+	tr_calibrate(&t->calibration, s->d->task, &s->pooled, y, t->mean, t->sd);
+	free(all);
+	free(y);
+}
+
+/* The model of all cases. */
 static int run_whole(struct tr_study *s, struct as_err *e)
 {
-	struct tr_split all = { .train = as_malloc(s->d->n * sizeof(size_t)), .trains = s->d->n };
-	float *y = as_malloc(s->d->n * s->report.c * sizeof *y);
+	struct tr_split all;
 	struct tr_trained t = { 0 };
 	struct tr_plan plan;
+	const size_t epochs = tr_study_whole(s, &all);
 	int rc;
 
-	for (size_t i = 0; i < s->d->n; i++) {
-		all.train[i] = i;
-	}
 	TRY(prepare_start(s, all.train, all.trains, s->runs, e));
 	plan = tr_study_plan(s, &all, UINT32_MAX);
-	plan.epochs = median_best(s) + 1 < plan.schedule ? median_best(s) + 1 : plan.schedule;
+	plan.epochs = epochs;
 	s->o->watch->begin(s->o->watch->ctx, "all cases", s->runs, s->runs);
 	TRY(tr_trained_fit(&t, s->d, &plan, e));
 	s->interrupted = t.outcome.interrupted;
 	scale_whole(s, &t);
-	tr_truth(s->d, all.train, all.trains, y);
-	tr_calibrate(&t.calibration, s->d->task, &s->pooled, y, t.mean, t.sd);
-	take(s, &t, s->runs);
+	tr_study_calibrate(s, &t);
+	tr_study_take(s, &t, s->runs);
 	s->whole = true;
 out:
 	tr_trained_free(&t);
-	free(all.train);
-	free(y);
+	tr_split_free(&all);
 	return rc;
 }
 

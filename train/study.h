@@ -72,7 +72,21 @@ int tr_study_run(struct tr_study *s, const struct tr_data *d, const struct tr_op
 		 struct as_err *e) AS_CHECKED;
 void tr_study_free(struct tr_study *s);
 
-/* Writes the model that was kept, with the record of the study. */
+/* What commands that train networks for a study of their own share with tr_study_run. */
+/* Puts the scores (under all patterns) of cases that their network never saw among those of all. */
+void tr_study_pool(struct tr_study *s, const size_t *cases, const struct tr_scores *from);
+/* Run k came to this network: its outcome is recorded, it becomes the one that is kept, t is
+ * empty. */
+void tr_study_take(struct tr_study *s, struct tr_trained *t, size_t k);
+/* The cases of a model of all cases, and its epochs: the runs' median best and one more, because
+ * the last three are averaged as the runs' best three were. Free with tr_split_free. */
+size_t tr_study_whole(const struct tr_study *s, struct tr_split *all);
+/* Calibrates a model of all cases by the runs' scores of them. */
+void tr_study_calibrate(const struct tr_study *s, struct tr_trained *t);
+
+/* Appends the file of the model that was kept, with the record of the study. */
+int tr_study_put(const struct tr_study *s, struct as_buf *out, struct as_err *e) AS_CHECKED;
+/* Writes it. */
 int tr_study_save(const struct tr_study *s, const char *path, struct as_err *e) AS_CHECKED;
 
 #endif

@@ -9,13 +9,23 @@
 int tr_trained_fit(struct tr_trained *t, const struct tr_data *d, struct tr_plan *plan,
 		   struct as_err *e)
 {
+	int rc;
+
+	*t = (struct tr_trained){ 0 };
+	TRY(tr_statistics(d, plan->train, plan->trains, &t->statistics, e));
+	TRY(tr_trained_fit_to(t, d, plan, e));
+out:
+	return rc;
+}
+
+int tr_trained_fit_to(struct tr_trained *t, const struct tr_data *d, struct tr_plan *plan,
+		      struct as_err *e)
+{
 	struct tr_scores s = { 0 };
 	float *y = NULL;
 	int rc;
 
-	*t = (struct tr_trained){ 0 };
 	tr_target_scale(d, plan->train, plan->trains, &t->mean, &t->sd);
-	TRY(tr_statistics(d, plan->train, plan->trains, &t->statistics, e));
 	TRY(io_json_parse(t->statistics.data, t->statistics.len, "statistics", &t->doc, e));
 	TRY(tr_net_open(&t->net, d->task, d->frozen.source, t->doc, plan->seed, e));
 	if (plan->from != NULL) {
@@ -101,10 +111,11 @@ void tr_write_encoders(const struct tr_net *net, const struct tr_data *d, struct
 	io_jw_end_obj(&w);
 }
 
-int tr_trained_save(const struct tr_trained *t, const char *path, const char *record,
-		    struct as_err *e)
+int tr_trained_put(const struct tr_trained *t, const char *record, struct as_buf *out,
+		   struct as_err *e)
 {
 	const struct nn_params *ps = &t->net.ps;
+	struct io_tensor *tensor = as_calloc(ps->n + 1, sizeof *tensor);
 	struct as_buf task = { 0 };
 	struct as_buf encoders = { 0 };
 	struct as_buf calibration = { 0 };
@@ -112,22 +123,26 @@ int tr_trained_save(const struct tr_trained *t, const char *path, const char *re
 	struct io_jw calibration_w = { .b = &calibration };
 	int rc;
 
+	for (size_t i = 0; i < ps->n; i++) {
+		tensor[i] = io_tensor_of(&ps->p[i], ps->v);
+	}
 	io_task_write(t->net.task, &task_w, NULL);
 	tr_write_encoders(&t->net, t->in.data, &encoders);
 	fu_calibration_write(&t->calibration, t->net.task, &calibration_w);
-	rc = io_model_save(path, &ps, 1,
-			   (const struct io_meta[]){
-			       { "format", "assay-model-1" },
-			       { "name", t->net.task->name },
-			       { "task", task.data },
-			       { "statistics", t->statistics.data },
-			       { "encoders", encoders.data },
-			       { "calibration", calibration.data },
-			       { "training", record },
-			   },
-			   7, e);
+	rc = io_model_put(out, tensor, ps->n,
+			  (const struct io_meta[]){
+			      { "format", "assay-model-1" },
+			      { "name", t->net.task->name },
+			      { "task", task.data },
+			      { "statistics", t->statistics.data },
+			      { "encoders", encoders.data },
+			      { "calibration", calibration.data },
+			      { "training", record },
+			  },
+			  7, e);
 	as_buf_free(&task);
 	as_buf_free(&encoders);
 	as_buf_free(&calibration);
+	free(tensor);
 	return rc;
 }

@@ -21,6 +21,10 @@ struct tr_trained {
  * scaled on it. Free whatever the result. */
 int tr_trained_fit(struct tr_trained *t, const struct tr_data *d, struct tr_plan *plan,
 		   struct as_err *e) AS_CHECKED;
+/* The same with the statistics that t has already, and nothing else: what they say was pruned is
+ * not there. */
+int tr_trained_fit_to(struct tr_trained *t, const struct tr_data *d, struct tr_plan *plan,
+		      struct as_err *e) AS_CHECKED;
 void tr_trained_free(struct tr_trained *t);
 
 /* Scores under all patterns of the task's parts. */
@@ -33,8 +37,8 @@ int tr_trained_calibrate(struct tr_trained *t, const size_t *cases, size_t n, st
 /* The "encoders" metadata: whose features each part has. */
 void tr_write_encoders(const struct tr_net *net, const struct tr_data *d, struct as_buf *b);
 
-/* Writes the model file. record: the "training" metadata, JSON. */
-int tr_trained_save(const struct tr_trained *t, const char *path, const char *record,
-		    struct as_err *e) AS_CHECKED;
+/* Appends the model file. record: the "training" metadata, JSON. */
+int tr_trained_put(const struct tr_trained *t, const char *record, struct as_buf *out,
+		   struct as_err *e) AS_CHECKED;
 
 #endif

@@ -23,10 +23,10 @@ static int compress(struct proc *p, const char *data, const char *out, const cha
 /* Weights of the row of this name. */
 static double weights(const struct proc *p, const char *name)
 {
-	const char *row = strstr(p->out.data, name);
+	const char *row = strstr(p->out.data, world_format("\n%s ", name));
 
 	cr_assert(row != NULL, "%s", p->out.data);
-	return strtod(row + strlen(name), NULL);
+	return strtod(row + 1 + strlen(name), NULL);
 }
 
 Test(e2e_compress, student_is_small_reproducible_and_served_as_it_judges)
@@ -93,6 +93,12 @@ Test(e2e_compress, what_cannot_be_compared_or_loses_too_much_is_refused)
 			      "--importance", "guess"),
 		     64));
 	cr_assert(ne(ptr, strstr(p.err.data, "--importance guess"), NULL), "%s", p.err.data);
+	proc_free(&p);
+	cr_assert(eq(int,
+		     proc_run(&p, "assay", "compress", world_model(), "--data", "x", "--out", out,
+			      "--order", "hard"),
+		     64));
+	cr_assert(ne(ptr, strstr(p.err.data, "--order hard"), NULL), "%s", p.err.data);
 	proc_free(&p);
 	/* Ten kinds of words tell the value; one row for all of them cannot. */
 	as_buf_puts(&csv, "case,t,y\n");

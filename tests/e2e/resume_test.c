@@ -46,6 +46,32 @@ static void start(struct proc *p, const char *out, const char *seed)
 		   NULL);
 }
 
+static void start_student(struct proc *p, const char *out, const char *seed)
+{
+	proc_start(p,
+		   (const char *const[]){ "assay",
+					  "compress",
+					  tmpdir_path("teacher.safetensors"),
+					  "--data",
+					  tmpdir_path("cases.csv"),
+					  "--out",
+					  out,
+					  "--threads",
+					  "1",
+					  "--seed",
+					  seed,
+					  "--size",
+					  "0.8",
+					  "--max-loss",
+					  "100",
+					  "--order",
+					  "curriculum",
+					  "--int8",
+					  "--resume",
+					  NULL },
+		   NULL);
+}
+
 static void same_bytes(const char *a, const char *b)
 {
 	struct as_buf x = { 0 };
@@ -61,7 +87,7 @@ static void same_bytes(const char *a, const char *b)
 }
 
 /* SIGKILL after a time of its own each, so that it strikes anywhere: reading, an epoch, a write. */
-Test(e2e_resume, killed_anywhere_a_training_gives_the_same_model)
+static void kill_anywhere(void (*begin)(struct proc *, const char *, const char *))
 {
 	const char *whole = tmpdir_path("whole.safetensors");
 	const char *pieces = tmpdir_path("pieces.safetensors");
@@ -70,16 +96,14 @@ Test(e2e_resume, killed_anywhere_a_training_gives_the_same_model)
 	size_t killed = 0;
 	int code;
 
-	(void)tmpdir_file("task.ini", TASK);
-	(void)cases();
-	start(&p, whole, "1");
+	begin(&p, whole, "1");
 	cr_assert(eq(int, proc_wait(&p, PROC_MS), 0), "%s", p.err.data);
 	proc_free(&p);
 	as_rng_seed(&rng, 4, 0);
 	do {
 		const int ms = 20 + (int)as_rng_below(&rng, 150 + 60 * killed);
 
-		start(&p, pieces, "1");
+		begin(&p, pieces, "1");
 		if (killed < 25) {
 			(void)proc_says(&p, "what it never says", ms);
 			proc_signal(&p, SIGKILL);
@@ -93,6 +117,39 @@ Test(e2e_resume, killed_anywhere_a_training_gives_the_same_model)
 	same_bytes(whole, pieces);
 	cr_assert(ne(int, access(tmpdir_path("pieces.safetensors.checkpoint"), F_OK), 0),
 		  "the checkpoint of a training that is done is gone");
+}
+
+Test(e2e_resume, killed_anywhere_a_training_gives_the_same_model)
+{
+	(void)tmpdir_file("task.ini", TASK);
+	(void)cases();
+	kill_anywhere(start);
+}
+
+/* Of a teacher with folds: teachers, students and the student of all cases. */
+Test(e2e_resume, killed_anywhere_a_compression_gives_the_same_student)
+{
+	const char *out = tmpdir_path("other.safetensors");
+	struct proc p;
+
+	(void)tmpdir_file("task.ini", TASK);
+	(void)cases();
+	start(&p, tmpdir_path("teacher.safetensors"), "1");
+	cr_assert(eq(int, proc_wait(&p, PROC_MS), 0), "%s", p.err.data);
+	proc_free(&p);
+	kill_anywhere(start_student);
+	start_student(&p, out, "1");
+	cr_assert(proc_says(&p, "student 2/3", PROC_MS), "%s", p.err.data);
+	proc_signal(&p, SIGINT);
+	cr_assert(ne(int, proc_wait(&p, PROC_MS), 0));
+	cr_assert(ne(ptr, strstr(p.err.data, "--resume goes on"), NULL), "%s", p.err.data);
+	cr_assert(ne(int, access(out, F_OK), 0), "nothing is written");
+	proc_free(&p);
+	start_student(&p, out, "2");
+	cr_assert(eq(int, proc_wait(&p, PROC_MS), 64), "%s", p.err.data);
+	cr_assert(ne(ptr, strstr(p.err.data, "student-seed: 1 there, 2 here"), NULL), "%s",
+		  p.err.data);
+	proc_free(&p);
 }
 
 Test(e2e_resume, ctrl_c_keeps_the_best_and_the_checkpoint_of_no_other_training)

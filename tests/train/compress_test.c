@@ -222,13 +222,12 @@ Test(train_compress, pruning_is_masking, .init = tn_init)
 }
 
 /* A student in a file; its path. */
-static const char *compress(struct school *x, const char *name, struct tr_held_out *teacher,
-			    struct tr_held_out *student)
+static const char *compress(struct school *x, const char *name, struct tr_compressed *c)
 {
-	const struct tr_compress_how how = { TR_TAYLOR, 0.8, 5 };
+	const struct tr_compress_how how = { .size = 0.8, .seed = 5, .curriculum = true };
 	struct as_err e = { 0 };
 
-	ok(tr_compress(&x->open, &x->t, &how, teacher, student, &e));
+	ok(tr_compress(&x->open, &x->t, &how, c, &e));
 	ok(tr_study_save(&x->open, tmpdir_path(name), &e));
 	return tmpdir_path(name);
 }
@@ -236,8 +235,7 @@ static const char *compress(struct school *x, const char *name, struct tr_held_o
 Test(train_compress, a_student_is_read_back_and_scores_as_it_was_scored, .init = tn_init)
 {
 	static struct school x;
-	struct tr_held_out teacher;
-	struct tr_held_out student;
+	struct tr_compressed c;
 	struct tr_reader r;
 	struct tr_teacher again;
 	struct tr_inputs in;
@@ -247,12 +245,17 @@ Test(train_compress, a_student_is_read_back_and_scores_as_it_was_scored, .init =
 	const char *path;
 
 	open_school(&x, 2);
-	path = compress(&x, "student", &teacher, &student);
-	cr_assert(eq(sz, teacher.weights, x.t.reader.net.ps.size));
-	cr_assert(le(dbl, (double)student.weights, 0.8 * (double)teacher.weights));
-	cr_assert(ge(dbl, student.metrics.v[TR_AUC], 0.9), "%g", student.metrics.v[TR_AUC]);
+	path = compress(&x, "student", &c);
+	cr_assert(eq(sz, c.cost[TR_TEACHER].weights, x.t.reader.net.ps.size));
+	cr_assert(
+	    le(dbl, (double)c.cost[TR_STUDENT].weights, 0.8 * (double)c.cost[TR_TEACHER].weights));
+	cr_assert(ge(dbl, c.report.line[TR_STUDENT].m[0].v[TR_AUC], 0.9), "%g",
+		  c.report.line[TR_STUDENT].m[0].v[TR_AUC]);
+	cr_assert(lt(sz, c.cost[TR_STUDENT_INT8].bytes, c.cost[TR_STUDENT].bytes));
+	cr_assert(epsilon_eq(dbl, c.report.line[TR_STUDENT_INT8].m[0].v[TR_LOSS],
+			     c.report.line[TR_STUDENT].m[0].v[TR_LOSS], 0.05));
 	ok(tr_reader_open(&r, path, NULL, &e));
-	cr_assert(eq(sz, r.net.ps.size, student.weights));
+	cr_assert(eq(sz, r.net.ps.size, c.cost[TR_STUDENT].weights));
 	ok(tr_inputs_init(&in, &x.d, &r.net.enc, &e));
 	ok(tr_score(&s, &r.net, &in,
 		    &(struct tr_question){ x.open.run[0].split.calibrate,
@@ -266,6 +269,7 @@ Test(train_compress, a_student_is_read_back_and_scores_as_it_was_scored, .init =
 	tr_reader_close(&r);
 	fails(tr_teacher_open(&again, path, &e), AS_EUSAGE, "student already");
 	tr_teacher_close(&again);
+	tr_compressed_free(&c);
 	close_school(&x);
 }
 
@@ -273,14 +277,13 @@ Test(train_compress, the_same_seed_and_threads_give_the_same_bytes, .init = tn_i
 {
 	static struct school x;
 	struct as_buf file[2] = { { 0 }, { 0 } };
-	struct tr_held_out teacher;
-	struct tr_held_out student;
+	struct tr_compressed c;
 	struct as_err e = { 0 };
 
 	for (size_t i = 0; i < 2; i++) {
 		open_school(&x, 2);
-		ok(io_read_file(compress(&x, "student", &teacher, &student), 1 << 24, &file[i],
-				&e));
+		ok(io_read_file(compress(&x, "student", &c), 1 << 24, &file[i], &e));
+		tr_compressed_free(&c);
 		close_school(&x);
 	}
 	cr_assert(eq(sz, file[0].len, file[1].len));
@@ -289,11 +292,9 @@ Test(train_compress, the_same_seed_and_threads_give_the_same_bytes, .init = tn_i
 	as_buf_free(&file[1]);
 }
 
-Test(train_compress, what_is_too_small_and_what_has_no_held_out_case_is_refused, .init = tn_init)
+Test(train_compress, what_is_too_small_is_refused, .init = tn_init)
 {
 	static struct school x;
-	struct tr_study folds;
-	struct tr_teacher t;
 	struct tr_prune p;
 	struct as_err e = { 0 };
 
@@ -301,11 +302,49 @@ Test(train_compress, what_is_too_small_and_what_has_no_held_out_case_is_refused,
 	tr_prune_init(&p, &x.t.reader.net);
 	fails(tr_prune_cut(&p, 0.01, &e), AS_EUSAGE, "remain at least");
 	tr_prune_free(&p);
-	x.f.o.folds = 3;
-	ok(tr_study_run(&folds, &x.f.d, &x.f.o, &e));
-	ok(tr_study_save(&folds, tmpdir_path("folds"), &e));
-	fails(tr_teacher_open(&t, tmpdir_path("folds"), &e), AS_EUSAGE, "--folds");
-	tr_teacher_close(&t);
-	tr_study_free(&folds);
 	close_school(&x);
+}
+
+/* Every case is scored, each by networks that never saw it; the model is of all cases. */
+Test(train_compress, a_teacher_of_folds_is_compressed_in_the_same_folds, .init = tn_init)
+{
+	const struct tr_compress_how how = { .size = 0.8, .seed = 5, .direct = true };
+	static struct fix f;
+	struct tr_compressed c;
+	struct tr_study teacher;
+	struct tr_study s;
+	struct tr_teacher t;
+	struct tr_data d;
+	struct as_err e = { 0 };
+
+	fix_load(&f, CASES, 2);
+	f.o.folds = 3;
+	ok(tr_study_run(&teacher, &f.d, &f.o, &e));
+	ok(tr_study_save(&teacher, tmpdir_path("folds"), &e));
+	ok(tr_teacher_open(&t, tmpdir_path("folds"), &e));
+	cr_assert(eq(sz, t.folds, 3));
+	ok(tr_data_load(&d, &t.reader.judge.task, &f.how, f.pool, &e));
+	ok(tr_study_open(&s, &d, &f.o, &e));
+	ok(tr_compress(&s, &t, &how, &c, &e));
+	cr_assert(eq(sz, c.report.scored, CASES));
+	for (size_t k = 0; k < 3; k++) {
+		/* The folds' teachers are those of the teacher's own training. */
+		cr_assert(eq(dbl, c.report.line[TR_TEACHER].m[k].v[TR_LOSS],
+			     teacher.report.line[0].m[k].v[TR_LOSS]));
+		for (enum tr_rival r = 0; r < TR_RIVALS; r++) {
+			cr_assert(not(isnan(c.report.line[r].m[k].v[TR_AUC])), "%d", (int)r);
+		}
+		cr_assert(ne(dbl, c.report.line[TR_DIRECT].m[k].v[TR_LOSS],
+			     c.report.line[TR_STUDENT].m[k].v[TR_LOSS]));
+	}
+	cr_assert(eq(sz, c.cost[TR_DIRECT].weights, c.cost[TR_STUDENT].weights));
+	cr_assert(s.whole && s.kept.net.ps.size == c.cost[TR_STUDENT].weights);
+	cr_assert(ge(dbl, c.report.line[TR_STUDENT].difference, -0.1));
+	ok(tr_study_save(&s, tmpdir_path("student"), &e));
+	tr_compressed_free(&c);
+	tr_study_free(&s);
+	tr_data_free(&d);
+	tr_teacher_close(&t);
+	tr_study_free(&teacher);
+	fix_close(&f);
 }

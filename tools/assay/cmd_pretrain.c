@@ -33,24 +33,17 @@ static int open_checkpoint(const struct options *o, const struct tr_data *d,
 			   const struct tr_pretrain_how *how, struct tr_checkpoint *c,
 			   struct as_err *e)
 {
-	struct as_buf folder = { 0 };
 	struct as_buf about = { 0 };
 	int rc;
 
-	as_buf_printf(&folder, "%s.checkpoint", o->job.out);
 	as_buf_printf(&about, "command pretrain\nprogram %s\nseed %" PRIu64 "\nthreads %zu\n",
 		      ASSAY_VERSION, how->seed, tr_pool_threads(how->pool));
 	for (size_t i = 0; i < o->data.n; i++) {
 		tr_about_data(&d[i], "data", &about);
 	}
 	tr_about_task(d[0].task, &about);
-	TRY(tr_checkpoint_open(c, folder.data, about.data, o->job.resume, e));
-	if (o->job.resume) {
-		fprintf(stderr, "assay pretrain: %s %s\n",
-			c->resumed ? "goes on from" : "begins anew: there is no", folder.data);
-	}
+	TRY(cmd_job_checkpoint(&o->job, "pretrain", about.data, c, e));
 out:
-	as_buf_free(&folder);
 	as_buf_free(&about);
 	return rc;
 }

@@ -75,7 +75,7 @@ static int compare(const struct options *o, struct both *b, struct as_err *e)
 
 	TRY(tr_pool_open(&pool, o->job.threads, e));
 	TRY(cmd_load("quantize", &b->whole.judge.task, &how, pool, &d, e));
-	tr_report_init_two(&report, &d, "fp32", "int8");
+	tr_report_init_models(&report, &d, 1, (const char *const[]){ "fp32", "int8" }, 2);
 	TRY(tr_grade(&b->whole, &report, 0, 1, pool, e));
 	TRY(tr_grade(&b->small, &report, 1, 1, pool, e));
 	tr_compare(&report, 1);

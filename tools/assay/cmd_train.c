@@ -93,20 +93,13 @@ out:
 static int open_checkpoint(const struct options *o, const struct tr_data *d, struct tr_options *how,
 			   struct tr_checkpoint *c, struct as_err *e)
 {
-	struct as_buf folder = { 0 };
 	struct as_buf about = { 0 };
 	int rc;
 
-	as_buf_printf(&folder, "%s.checkpoint", o->job.out);
 	tr_about_study(d, how, "train", &about);
-	TRY(tr_checkpoint_open(c, folder.data, about.data, o->job.resume, e));
+	TRY(cmd_job_checkpoint(&o->job, "train", about.data, c, e));
 	how->checkpoint = c;
-	if (o->job.resume) {
-		fprintf(stderr, "assay train: %s %s\n",
-			c->resumed ? "goes on from" : "begins anew: there is no", folder.data);
-	}
 out:
-	as_buf_free(&folder);
 	as_buf_free(&about);
 	return rc;
 }

@@ -5,6 +5,7 @@
 #include "tools/assay/progress.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 struct cmd_job cmd_job_defaults(void)
@@ -76,4 +77,21 @@ int cmd_job_check(const struct cmd_job *j, struct as_err *e)
 		return as_fail(e, AS_EUSAGE, "--resume: standard input cannot be read again");
 	}
 	return cmd_check_out(j->out, e);
+}
+
+int cmd_job_checkpoint(const struct cmd_job *j, const char *command, const char *about,
+		       struct tr_checkpoint *c, struct as_err *e)
+{
+	struct as_buf folder = { 0 };
+	int rc;
+
+	as_buf_printf(&folder, "%s.checkpoint", j->out);
+	TRY(tr_checkpoint_open(c, folder.data, about, j->resume, e));
+	if (j->resume) {
+		fprintf(stderr, "assay %s: %s %s\n", command,
+			c->resumed ? "goes on from" : "begins anew: there is no", folder.data);
+	}
+out:
+	as_buf_free(&folder);
+	return rc;
 }

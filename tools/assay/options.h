@@ -4,6 +4,7 @@
 #define CMD_OPTIONS_H
 
 #include "tools/assay/cmd.h"
+#include "train/checkpoint.h"
 #include "train/frozen.h"
 
 struct cmd_job {
@@ -24,5 +25,10 @@ void cmd_job_options(struct cmd_job *j, const char *names, struct cmd_option *op
 
 /* AS_EUSAGE: --data or --out is not given, or there is no place for --out. */
 int cmd_job_check(const struct cmd_job *j, struct as_err *e) AS_CHECKED;
+
+/* Opens OUT.checkpoint, to go on from it with --resume, and says which. about: what the command was
+ * asked, as tr_checkpoint_open compares it. */
+int cmd_job_checkpoint(const struct cmd_job *j, const char *command, const char *about,
+		       struct tr_checkpoint *c, struct as_err *e) AS_CHECKED;
 
 #endif
