@@ -50,6 +50,35 @@ def table:
     lines("baselines"; "baseline: "; ""; .difference; .difference_se),
     lines("shuffled"; ""; " shuffled"; .drop | if . == null then null else -. end; .se);
 
+# How far it can be believed: calibration, error against the share judged, sets for each pattern of
+# parts. The band of a pattern is that of its first seed; "within" counts the seeds in their own.
+def believed:
+  . as $seeds
+  | if .[0].calibration == null then empty else
+      "",
+      "Expected calibration error \(over_seeds(.calibration.before.ece)) before and"
+      + " \(over_seeds(.calibration.after.ece)) after calibration; Brier score"
+      + " \(over_seeds(.calibration.before.brier)) and \(over_seeds(.calibration.after.brier)).",
+      "Error where the surest are judged: "
+      + ([range(.[0].risk | length) as $i
+          | "\($seeds[0].risk[$i].judged * 100 | round) %: \($seeds | over_seeds(.risk[$i].error))"]
+         | join("; ")) + "."
+    end,
+    if .[0].sets == null then empty else
+      "",
+      (["sets of \(.[0].sets.coverage * 100 | round) %", "cases", "covered", "expected", "within",
+        "mean size"] | row),
+      (["---", "---:", "---:", "---:", "---:", "---:"] | row),
+      (.[0].sets | keys_unsorted[] | select(. != "coverage")) as $p
+      | ($seeds | map(.sets[$p] | select(. != null and .n > 0))) as $of
+      | select(($of | length) > 0)
+      | [$p, ($of | map(.n) | mean | round | tostring), ($of | over_seeds(.covered)),
+         "\($of[0].from | fixed) to \($of[0].to | fixed)",
+         "\($of | map(select(.covered >= .from and .covered <= .to)) | length) of \($of | length)",
+         ($of | over_seeds(.size))]
+      | row
+    end;
+
 # Rows of the targets: what, figure, whether it is reached.
 def target($what; $figure; $reached): [$what, $figure, if $reached then "yes" else "**no**" end] | row;
 def at_least($what; f; $limit): target($what; over_seeds(f); (map(f) | mean) >= $limit);
