@@ -112,7 +112,7 @@ Test(e2e_journal, subscriber_goes_on_with_what_was_restored)
 	world_start(&w, ini);
 	judge(&w, 1, 5, false);
 	SAYS(0, "journal ", "journal", "backup", file);
-	SAYS(76, "is there already", "journal", "backup", file);
+	SAYS(73, "is there already", "journal", "backup", file);
 	judge(&w, 6, 8, false); /* the backup has them not */
 	proc_start(&p,
 		   (const char *const[]){ "assay", "watch", "--stream", "breast", "--count", "13",

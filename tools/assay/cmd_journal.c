@@ -44,11 +44,13 @@ out:
 	return rc;
 }
 
-/* One that found something says so: that is bad data, not a protocol that is broken. */
+/* What the daemon says of the journal or the file is no broken protocol. */
 static int verdict_of(const struct cmd_link *l, int rc, struct as_err *e)
 {
 	if (rc == AS_EPROTO && cmd_link_blames(l, "journal")) {
 		rc = e->code = AS_EFORMAT;
+	} else if (rc == AS_EPROTO && cmd_link_blames(l, "file")) {
+		rc = e->code = AS_ECREATE;
 	}
 	return rc;
 }
@@ -124,8 +126,8 @@ static int backup(const struct options *o, struct as_err *e)
 	io_jw_end_obj(&w);
 	rc = cmd_link_ask(&l, "BACKUP", &ask, e);
 	rc = rc == AS_EUNAVAIL ? cmd_link_ask(&l, "STATUS", NULL, e) : rc;
-	TRY(rc);
-	TRY(wait_for(&l, "BACKUP", e));
+	TRY(verdict_of(&l, rc, e));
+	TRY(verdict_of(&l, wait_for(&l, "BACKUP", e), e));
 	printf("%s: journal %s, %" PRIu64 " pages, %" PRIu64 " files of the spool\n", file.data,
 	       io_json_find_str(l.answer.doc, "journal", ""),
 	       io_json_find_u64(l.answer.doc, "pages", 0),
