@@ -45,7 +45,6 @@ deps_daemon := fusion/stage fusion plugins core/store core/bus core/io core/tens
 deps_tools/assay := train fusion encoders plugins core/bus core/store core/io core/nn core/tensor core/base
 
 # ---- third-party headers: each is visible in one room only ------------------------------------
-pkgs_core/tensor := openblas
 libs_core/tensor := -ldnnl -lgomp
 pkgs_core/text := libutf8proc
 pkgs_core/io := jansson inih libcrypto
@@ -149,7 +148,6 @@ bench_rooms := encoders/text
 $(out)/bin/bench: $(call obj,$(call src,bench)) $(call archives,$(bench_rooms))
 	@mkdir -p $(@D)
 	$(call run,LINK,$@) $(CC) $(opt_$(V)) -o $@ $(call group,$^) $(call libs_of,$(bench_rooms))
-$(call obj,$(call src,bench)): private room_cflags := $(shell pkg-config --cflags openblas 2>/dev/null)
 
 # Many small cases, for bench/load.sh: built, not installed.
 $(flood): $(out)/obj/bench/load/flood.o $(call archives,core/bus)

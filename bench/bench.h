@@ -33,7 +33,7 @@ void bench_network(size_t threads);
 int bench_attention(void);
 
 /* The products of one case of the reference network alone, as fast as a library does them. */
-enum bench_library { BENCH_OPENBLAS, BENCH_ONEDNN_F32, BENCH_ONEDNN_BF16, BENCH_ONEDNN_S8 };
+enum bench_library { BENCH_ONEDNN_F32, BENCH_ONEDNN_BF16, BENCH_ONEDNN_S8 };
 struct bench_product; /* x [n, in] W' -> y [n, out] */
 struct bench_product *bench_product_open(enum bench_library library, size_t n, size_t out,
 					 size_t in);

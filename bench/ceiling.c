@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ceiling.c - products by the libraries alone, weights laid out beforehand where one can: what a
+ * ceiling.c - products by oneDNN alone, weights laid out beforehand where one can: what a
  * linear layer could cost at least. One core. */
 #include "bench/bench.h"
 #include "core/base/buf.h"
 
-#include <cblas.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -43,8 +42,8 @@ static float *draw(size_t n)
 
 static void open_onednn(struct bench_product *p)
 {
-	static const dnnl_data_type_t from[] = { dnnl_f32, dnnl_f32, dnnl_bf16, dnnl_u8 };
-	static const dnnl_data_type_t with[] = { dnnl_f32, dnnl_f32, dnnl_bf16, dnnl_s8 };
+	static const dnnl_data_type_t from[] = { dnnl_f32, dnnl_bf16, dnnl_u8 };
+	static const dnnl_data_type_t with[] = { dnnl_f32, dnnl_bf16, dnnl_s8 };
 	const dnnl_data_type_t to = p->library == BENCH_ONEDNN_S8 ? dnnl_s32 : dnnl_f32;
 	const dnnl_dims_t x = { (dnnl_dim_t)p->n, (dnnl_dim_t)p->in };
 	const dnnl_dims_t w = { (dnnl_dim_t)p->in, (dnnl_dim_t)p->out };
@@ -89,9 +88,7 @@ struct bench_product *bench_product_open(enum bench_library library, size_t n, s
 				     .x = draw(n * in),
 				     .w = draw(out * in),
 				     .y = draw(n * out) };
-	if (library != BENCH_OPENBLAS) {
-		open_onednn(p);
-	}
+	open_onednn(p);
 	return p;
 }
 
@@ -99,12 +96,6 @@ void bench_product_run(void *product)
 {
 	struct bench_product *p = product;
 
-	if (p->library == BENCH_OPENBLAS) {
-		cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)p->n, (int)p->out,
-			    (int)p->in, 1.0F, p->x, (int)p->in, p->w, (int)p->in, 0.0F, p->y,
-			    (int)p->out);
-		return;
-	}
 	must(dnnl_primitive_execute(p->run, p->stream, 3, p->arg));
 	must(dnnl_stream_wait(p->stream));
 }

@@ -4,13 +4,13 @@
 #include "bench/bench.h"
 #include "core/base/buf.h"
 #include "core/base/rng.h"
+#include "core/tensor/f32.h"
 #include "core/tensor/gemm.h"
 #include "core/tensor/q8.h"
 #include "core/tensor/rows.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { TOKENS = 356, WIDTH = 256, HIDDEN = 1024, ROW_NUMBERS = TOKENS * HIDDEN };
 
@@ -21,6 +21,7 @@ struct shape {
 struct ours {
 	struct shape s;
 	float *x, *w, *y;
+	struct tn_f32 *f32;
 	struct tn_q8 *q8;
 };
 
@@ -28,7 +29,16 @@ static void run_f32(void *ctx)
 {
 	struct ours *o = ctx;
 
-	memset(o->y, 0, o->s.n * o->s.out * sizeof *o->y);
+	const struct tn_f32_right w = tn_f32_part(o->f32, 0, o->s.out, 0, o->s.in);
+
+	tn_f32_product(&(struct tn_f32_left){ o->x, o->s.in, 1 }, &w,
+		       &(struct tn_out){ o->y, o->s.out, false }, o->s.n);
+}
+
+static void run_unlaid(void *ctx)
+{
+	struct ours *o = ctx;
+
 	tn_gemm_nt((struct tn_mat){ o->y, o->s.out }, (struct tn_cmat){ o->x, o->s.in },
 		   (struct tn_cmat){ o->w, o->s.in }, o->s.n, o->s.out, o->s.in);
 }
@@ -62,6 +72,7 @@ static void ours_open(struct ours *o, const struct shape *s)
 			    .x = draw(s->n * s->in, 1),
 			    .w = draw(s->out * s->in, 2),
 			    .y = draw(s->n * s->out, 3) };
+	o->f32 = tn_f32_open(o->w, s->out, s->in);
 	for (size_t i = 0; i < s->out; i++) {
 		scale[i] = tn_quantize_weights(o->w + i * s->in, wq + i * s->in, s->in);
 	}
@@ -76,6 +87,7 @@ static void ours_open(struct ours *o, const struct shape *s)
 static void ours_close(struct ours *o)
 {
 	tn_q8_close(o->q8);
+	tn_f32_close(o->f32);
 	free(o->x);
 	free(o->w);
 	free(o->y);
@@ -83,8 +95,7 @@ static void ours_close(struct ours *o)
 
 static void product(const struct shape *s)
 {
-	static const char *const library[] = { "OpenBLAS fp32", "oneDNN fp32", "oneDNN bf16",
-					       "oneDNN int8" };
+	static const char *const library[] = { "oneDNN fp32", "oneDNN bf16", "oneDNN int8" };
 	struct bench_line l = { .section = "kernels", .unit = "Gop/s", .one_core = true };
 	char shape[32];
 	char name[64];
@@ -105,8 +116,10 @@ static void product(const struct shape *s)
 	ours_open(&o, s);
 	l.peer = peer;
 	(void)snprintf(name, sizeof name, "assay fp32, %s", shape);
-	(void)snprintf(peer, sizeof peer, "%s, %s", library[BENCH_OPENBLAS], shape);
+	(void)snprintf(peer, sizeof peer, "%s, %s", library[BENCH_ONEDNN_F32], shape);
 	bench_run(&l, run_f32, &o, 30);
+	(void)snprintf(name, sizeof name, "assay fp32 as in training, %s", shape);
+	bench_run(&l, run_unlaid, &o, 30);
 	(void)snprintf(name, sizeof name, "assay int8, %s", shape);
 	(void)snprintf(peer, sizeof peer, "%s, %s", library[BENCH_ONEDNN_S8], shape);
 	bench_run(&l, run_q8, &o, 30);

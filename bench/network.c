@@ -64,7 +64,7 @@ static void quantize(struct nn_params *ps)
 			scale[r] = tn_quantize_weights(ps->v + p->at + r * p->cols, w + r * p->cols,
 						       p->cols);
 		}
-		if (p->q8 != NULL) {
+		if (p->int8) {
 			must(nn_param_q8(ps, i, w, scale, &e), &e);
 		}
 		free(scale);
@@ -91,6 +91,7 @@ static void network_open(struct network *n, bool int8)
 	if (int8) {
 		quantize(&n->ps);
 	}
+	nn_params_serve(&n->ps);
 }
 
 static void network_close(struct network *n)
@@ -281,7 +282,7 @@ static void time_core(const struct network *net, struct kase *kase, bool int8)
 	(void)snprintf(peer, sizeof peer, "onnxruntime %s, one core", type);
 	bench_run(&l, run_batch, c, 150);
 	l.peer = int8 ? "oneDNN int8 linear products alone, one core"
-		      : "OpenBLAS fp32 linear products alone, one core";
+		      : "oneDNN fp32 linear products alone, one core";
 	(void)snprintf(name, sizeof name, "assay %s, one core, against the ceiling", type);
 	bench_run(&l, run_batch, c, 150);
 	crew_stop(c);
@@ -322,7 +323,7 @@ void bench_network(size_t threads)
 	draw_cases(kase, CASES);
 	if (threads == 1) {
 		ceiling(BENCH_ONEDNN_S8, "oneDNN int8 linear products alone, one core");
-		ceiling(BENCH_OPENBLAS, "OpenBLAS fp32 linear products alone, one core");
+		ceiling(BENCH_ONEDNN_F32, "oneDNN fp32 linear products alone, one core");
 	}
 	for (int int8 = 0; int8 < 2; int8++) {
 		struct network net;

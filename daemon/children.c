@@ -177,20 +177,18 @@ extern char **environ;
 
 /* All that a worker gets to see of an environment. */
 struct environment {
-	char text[4][64];
-	char *v[5];
+	char text[2][64];
+	char *v[3];
 };
 
-/* Nothing of the daemon's own reaches the libraries that read cases, but for the kernels of
- * OpenBLAS, which decide the last bits of every sum. An instrumented build is told by its own where
- * to report. */
-static char *const *make_environment(const struct dm_daemon *d, struct environment *out)
+/* Nothing of the daemon's own reaches the libraries that read cases. An instrumented build is told
+ * by its own where to report. */
+static char *const *make_environment(struct environment *out)
 {
-	const char *const text[] = { "PATH=/usr/bin:/bin", "LANG=C.UTF-8", "OPENBLAS_NUM_THREADS=1",
-				     d->kernels };
+	const char *const text[] = { "PATH=/usr/bin:/bin", "LANG=C.UTF-8" };
 
 	*out = (struct environment){ 0 };
-	for (size_t i = 0; i < sizeof text / sizeof *text && text[i][0] != '\0'; i++) {
+	for (size_t i = 0; i < sizeof text / sizeof *text; i++) {
 		(void)snprintf(out->text[i], sizeof out->text[i], "%s", text[i]);
 		out->v[i] = out->text[i];
 	}
@@ -202,7 +200,7 @@ static char *const *make_environment(const struct dm_daemon *d, struct environme
 }
 
 /* The daemon blocks the signals that it reads from a descriptor; its workers do not. */
-static int spawn(const struct dm_daemon *d, struct dm_child *k)
+static int spawn(struct dm_child *k)
 {
 	struct environment environment;
 	posix_spawnattr_t attr;
@@ -222,7 +220,7 @@ static int spawn(const struct dm_daemon *d, struct dm_child *k)
 	(void)posix_spawnattr_init(&attr);
 	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
 	(void)posix_spawnattr_setsigmask(&attr, &none);
-	bad = posix_spawn(&k->pid, argv[0], NULL, &attr, argv, make_environment(d, &environment));
+	bad = posix_spawn(&k->pid, argv[0], NULL, &attr, argv, make_environment(&environment));
 	(void)posix_spawnattr_destroy(&attr);
 	return bad;
 }
@@ -234,7 +232,7 @@ static void start(struct dm_daemon *d, struct dm_child *k)
 
 	make_token(k);
 	k->proved = false;
-	bad = spawn(d, k);
+	bad = spawn(k);
 	if (bad == 0) {
 		k->pidfd = pidfd_open(k->pid, 0);
 		bad = k->pidfd < 0 || epoll_ctl(d->deaths, EPOLL_CTL_ADD, k->pidfd, &event) != 0
@@ -377,7 +375,7 @@ int dm_sandbox_check(const struct dm_daemon *d, const struct io_config *c, struc
 	bad = posix_spawn(&pid, program.data, NULL, NULL,
 			  (char *[]){ program.data, (char[]){ "--sandbox" }, (char[]){ "require" },
 				      (char[]){ "--check-sandbox" }, NULL },
-			  make_environment(d, &environment));
+			  make_environment(&environment));
 	as_buf_free(&program);
 	if (bad != 0 || waitpid(pid, &status, 0) != pid) {
 		return as_fail(e, AS_EIO, "assay-worker: %s", strerror(bad != 0 ? bad : errno));

@@ -187,8 +187,6 @@ struct dm_daemon {
 	struct as_log log;
 	struct io_config config;
 	const char *self; /* path of this program: workers and plugins are found beside it */
-	char
-	    kernels[64]; /* "OPENBLAS_CORETYPE=..." of this process, for its workers; "": not set */
 	struct bus *bus;
 	struct bus_socket *front, *control, *work, *features, *feed;
 	struct bus_keys keys; /* this daemon's, where sockets ask for keys */

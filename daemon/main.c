@@ -129,10 +129,6 @@ int main(int argc, char **argv)
 
 	d->log = (struct as_log){ .fd = STDERR_FILENO, .level = AS_INFO, .who = "assayd" };
 	d->self = self;
-	if (getenv("OPENBLAS_CORETYPE") != NULL) {
-		(void)snprintf(d->kernels, sizeof d->kernels, "OPENBLAS_CORETYPE=%s",
-			       getenv("OPENBLAS_CORETYPE"));
-	}
 	d->notify.path = getenv("NOTIFY_SOCKET");
 	if (watchdog_us != NULL) {
 		d->notify.watchdog = 1000 * (int64_t)strtoull(watchdog_us, NULL, 10);

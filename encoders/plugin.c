@@ -76,6 +76,7 @@ static int read_model(struct assay_encoder *p, const struct io_model *m, struct 
 	nn_params_start(&p->params, &rng);
 	(void)snprintf(prefix, sizeof prefix, "%s.", ENC_KIND.modality);
 	TRY(io_model_bind(m, &p->params, prefix, e));
+	nn_params_serve(&p->params);
 	TRY(as_arena_init(&p->mem, "encoder", most_bytes(&p->task.hyper), e));
 out:
 	io_json_free(task);

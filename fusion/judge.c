@@ -147,6 +147,7 @@ static int bind_weights(struct fu_judge *j, const struct io_model *m, struct as_
 	nn_params_start(&j->params, &rng);
 	TRY(io_model_bind(m, &j->params, "fusion.", e));
 	TRY(in_file(check_weights(&j->params, e), m, e));
+	nn_params_serve(&j->params);
 	TRY(as_arena_init(&j->mem, "judge", bytes, e));
 out:
 	return rc;

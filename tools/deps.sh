@@ -3,7 +3,7 @@
 # deps.sh - installs the Debian packages that building and testing need; silent where all are there.
 set -eu
 need="gcc clang make pkg-config git ca-certificates
-libopenblas-dev libdnnl-dev libutf8proc-dev libjansson-dev libinih-dev libssl-dev libcsv-dev
+libdnnl-dev libutf8proc-dev libjansson-dev libinih-dev libssl-dev libcsv-dev
 libzmq3-dev libsqlite3-dev libvips-dev libseccomp-dev libcriterion-dev
 clang-format clang-tidy libclang-rt-14-dev jq strace faketime"
 missing=

@@ -10,7 +10,7 @@ found=build/fuzz/found
 mkdir -p "$found"
 export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
 export LSAN_OPTIONS="suppressions=$(pwd)/tests/support/lsan.supp:print_suppressions=0"
-export OPENBLAS_NUM_THREADS=1 VIPS_CONCURRENCY=1
+export VIPS_CONCURRENCY=1
 bad=0
 for name in "$@"; do
     mkdir -p "build/fuzz/$name"

@@ -10,7 +10,7 @@ rm -rf "$san" && mkdir -p "$san"
 export ASAN_OPTIONS="log_path=$san/asan:detect_leaks=1" UBSAN_OPTIONS="log_path=$san/ubsan:print_stacktrace=1"
 export LSAN_OPTIONS="suppressions=$(pwd)/tests/support/lsan.supp:print_suppressions=0"
 export ASSAY_DATA="${ASSAY_DATA-$(pwd)/../shared/data}"
-export OPENBLAS_NUM_THREADS=1 VIPS_CONCURRENCY=1
+export VIPS_CONCURRENCY=1
 # Criterion's runner leaks 48 bytes of its own now and then when it runs several tests at once.
 case $out in *-asan) jobs=1 ;; *) jobs=${JOBS:-2} ;; esac
 bad=0 ran=0 failed=0

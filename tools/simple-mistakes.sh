@@ -39,7 +39,6 @@ room_of() { # header room
     found=$(grep -lE "^#include <$1" $product | grep -v "^$2/" || true)
     [ -z "$found" ] || { printf '<%s belongs to %s:\n%s\n' "$1" "$2" "$found"; bad=1; }
 }
-room_of cblas core/tensor
 room_of oneapi core/tensor
 room_of utf8proc core/text
 room_of jansson core/io

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 /* Blocks the n signals in this thread, the process's first, and in those it makes afterwards; *set
- * is what was blocked. A thread that a library made before main (OpenBLAS does) blocks nothing:
+ * is what was blocked. A thread that a library made before main blocks nothing:
  * what it is given it passes on to the first. */
 int as_signals_hold(const int *sig, size_t n, sigset_t *set, struct as_err *e) AS_CHECKED;
 

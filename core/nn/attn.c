@@ -26,6 +26,7 @@
 #include "core/nn/attn_q8.h"
 #include "core/nn/band.h"
 #include "core/nn/loss.h"
+#include "core/tensor/f32.h"
 #include "core/tensor/gemm.h"
 #include "core/tensor/q8_rows.h"
 #include "core/tensor/rows.h"
@@ -57,7 +58,7 @@ void nn_attn_init(struct nn_attn *l, struct nn_params *ps, const char *prefix, s
 		(void)snprintf(name, sizeof name, "%s.%s", prefix, part[i]);
 		nn_linear_init(to[i], ps, name, i < 3 ? d : l->w, i < 3 ? l->w : d, i == 3, 1.0F);
 		if (k % TN_PANEL != 0) { /* products of some heads' rows or columns */
-			nn_param_serve(ps, to[i]->w, NULL);
+			nn_param_serve(ps, to[i]->w, NULL, false);
 		}
 	}
 	if (gated) { /* starts near sigma(2) = 0.88 for every channel */
@@ -65,6 +66,7 @@ void nn_attn_init(struct nn_attn *l, struct nn_params *ps, const char *prefix, s
 		l->gate.out = l->w;
 		(void)snprintf(name, sizeof name, "%s.gate", prefix);
 		l->gate.w = nn_param_add(ps, name, "w", l->w, d, NN_DECAY, NN_NORMAL, 0.02F);
+		nn_param_serve(ps, l->gate.w, &l->gate.laid, false);
 		l->gate.b = nn_param_add(ps, name, "b", 1, l->w, 0, NN_CONST, 2.0F);
 	}
 }
@@ -115,6 +117,13 @@ static void open_all(const struct nn_attn *l, struct nn_attn_act *a)
 static void project(const struct nn_linear *w, const struct nn_attn_act *a, const float *p,
 		    float *y, size_t c0, size_t c1)
 {
+	if (w->laid.f32 != NULL) {
+		const struct tn_f32_right b = tn_f32_part(w->laid.f32, c0, c1, 0, w->in);
+
+		tn_f32_product(&(struct tn_f32_left){ a->x, w->in, 1 }, &b,
+			       &(struct tn_out){ y + c0, w->out, false }, a->n);
+		return;
+	}
 	for (size_t i = 0; i < a->n; i++) {
 		memset(y + i * w->out + c0, 0, (c1 - c0) * sizeof *y);
 	}
@@ -193,6 +202,24 @@ static void scale_columns(float *to, const float *from, const float *by, const s
 			to[i * l->w + j] = from[i * l->w + j] * by[j];
 		}
 	}
+}
+
+/* y += z W_o' over the columns of the heads [h0, h1) */
+static void put_out(const struct nn_attn *l, const struct nn_step *s, const struct nn_attn_act *a,
+		    float *y, size_t h0, size_t h1)
+{
+	const size_t c0 = h0 * l->k;
+	const size_t c1 = h1 * l->k;
+
+	if (l->o.laid.f32 != NULL) {
+		const struct tn_f32_right b = tn_f32_part(l->o.laid.f32, 0, l->d, c0, c1);
+
+		tn_f32_product(&(struct tn_f32_left){ a->z + c0, l->w, 1 }, &b,
+			       &(struct tn_out){ y, l->d, true }, a->n);
+		return;
+	}
+	tn_gemm_nt((struct tn_mat){ y, l->d }, (struct tn_cmat){ a->z + c0, l->w },
+		   (struct tn_cmat){ s->p + l->o.w + c0, l->w }, a->n, l->d, c1 - c0);
 }
 
 /* Q, K, V of the heads [h0, h1) and their outputs, scaled by their shares, into z. */
@@ -277,20 +304,16 @@ void nn_attn_fwd(const struct nn_attn *l, const struct nn_step *s, struct nn_att
 		return;
 	}
 	carve(l, s, a);
-	memset(y, 0, n * l->d * sizeof *y);
+	tn_set_rows(y, s->p + l->o.b, n, l->d);
 	for (size_t h0 = 0, h1; h0 < l->h; h0 = h1) {
 		h1 = nn_attn_run(l, a, h0);
 		if (nn_step_keeps(s) || a->open[h0]) {
 			run_heads(l, s, a, h0, h1);
 		}
-		if (a->open[h0]) { /* y += z W_o' over the run's columns */
-			tn_gemm_nt((struct tn_mat){ y, l->d },
-				   (struct tn_cmat){ a->z + h0 * l->k, l->w },
-				   (struct tn_cmat){ s->p + l->o.w + h0 * l->k, l->w }, n, l->d,
-				   (h1 - h0) * l->k);
+		if (a->open[h0]) {
+			put_out(l, s, a, y, h0, h1);
 		}
 	}
-	tn_add_rows(y, s->p + l->o.b, n, l->d);
 	if (!nn_step_keeps(s)) {
 		as_arena_reset(s->mem, mark);
 		a->q = a->k = a->v = a->qg = a->av = a->z = a->a = a->fade = NULL;

@@ -42,7 +42,8 @@ struct work {
 
 bool nn_attn_q8_on(const struct nn_attn *l)
 {
-	return l->q.q8 != NULL && l->kk.q8 != NULL && l->v.q8 != NULL && l->o.q8 != NULL;
+	return l->q.laid.q8 != NULL && l->kk.laid.q8 != NULL && l->v.laid.q8 != NULL &&
+	       l->o.laid.q8 != NULL;
 }
 
 static void carve(struct work *w)
@@ -84,11 +85,11 @@ static void project(const struct work *w, const struct nn_linear *from, float *y
 	struct tn_q8_right b;
 
 	if (c1 - c0 == w->l->w) {
-		tn_q8_run(from->q8, &x, NULL, y, w->a->n);
+		tn_q8_run(from->laid.q8, &x, NULL, y, w->a->n);
 		return;
 	}
-	b = tn_q8_outputs(from->q8, c0, c1);
-	tn_q8_product(&x, &b, &(struct tn_q8_out){ y + c0, w->l->w, false }, w->a->n);
+	b = tn_q8_outputs(from->laid.q8, c0, c1);
+	tn_q8_product(&x, &b, &(struct tn_out){ y + c0, w->l->w, false }, w->a->n);
 }
 
 /* Queries, keys and values of head h in int8. */
@@ -164,13 +165,13 @@ static void attend(struct work *w, size_t h, const struct nn_tile *t)
 				       .scale = w->vs };
 
 	pack(w, t);
-	tn_q8_product(&q, &k, &(struct tn_q8_out){ w->scores, ld, false }, m);
+	tn_q8_product(&q, &k, &(struct tn_out){ w->scores, ld, false }, m);
 	if (t->band) {
 		nn_tile_mask(l, t, w->a->fade == NULL ? NULL : w->a->fade + h * nn_span_table(l),
 			     w->scores, ld);
 	}
 	tn_softmax_q8(w->scores, ld, w->soft, w->part, m, keys, 1.0F / sqrtf((float)l->k));
-	tn_q8_product(&soft, &v, &(struct tn_q8_out){ w->z + t->i0 * l->w + h * l->k, l->w, false },
+	tn_q8_product(&soft, &v, &(struct tn_out){ w->z + t->i0 * l->w + h * l->k, l->w, false },
 		      m);
 }
 
@@ -202,7 +203,8 @@ static void put_out(struct work *w, float *y)
 
 	tn_quantize_rows(&z, w->xq, w->ld, w->xs, w->a->n, l->w);
 	if (w->a->opened == l->h) {
-		tn_q8_run(l->o.q8, &(struct tn_q8_left){ w->xq, w->ld, w->xs }, bias, y, w->a->n);
+		tn_q8_run(l->o.laid.q8, &(struct tn_q8_left){ w->xq, w->ld, w->xs }, bias, y,
+			  w->a->n);
 		return;
 	}
 	for (size_t i = 0; i < w->a->n; i++) {
@@ -212,10 +214,10 @@ static void put_out(struct work *w, float *y)
 		h1 = nn_attn_run(l, w->a, h0);
 		if (w->a->open[h0]) {
 			const struct tn_q8_right b =
-			    tn_q8_inputs(l->o.q8, h0 * l->k, h1 * l->k, w->s->mem);
+			    tn_q8_inputs(l->o.laid.q8, h0 * l->k, h1 * l->k, w->s->mem);
 
 			tn_q8_product(&(struct tn_q8_left){ w->xq + h0 * l->k, w->ld, w->xs }, &b,
-				      &(struct tn_q8_out){ y, l->d, true }, w->a->n);
+				      &(struct tn_out){ y, l->d, true }, w->a->n);
 		}
 	}
 }

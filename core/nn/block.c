@@ -85,13 +85,14 @@ static void mlp_q8(const struct nn_block *b, const struct nn_step *s, float *x, 
 	nn_norm_fwd(&b->norm2, s->p, NULL, s->mem, x, y, n);
 	nn_linear_fwd(&b->up, s->p, y, h, n);
 	tn_gelu_q8(h, q, scale, n, b->up.out);
-	tn_q8_run(b->down.q8, &(struct tn_q8_left){ q, b->up.out, scale }, s->p + b->down.b, y, n);
+	tn_q8_run(b->down.laid.q8, &(struct tn_q8_left){ q, b->up.out, scale }, s->p + b->down.b, y,
+		  n);
 	tn_axpy(x, 1.0F, y, n * d);
 }
 
 static bool mlp_in_q8(const struct nn_block *b)
 {
-	return b->up.q8 != NULL && b->down.q8 != NULL && b->up.out % TN_STEP == 0;
+	return b->up.laid.q8 != NULL && b->down.laid.q8 != NULL && b->up.out % TN_STEP == 0;
 }
 
 void nn_block_fwd(const struct nn_block *b, const struct nn_step *s, struct nn_block_act *a,

@@ -29,8 +29,8 @@ void nn_conv_init(struct nn_conv *l, struct nn_params *ps, const char *prefix, s
 	/* He, Zhang, Ren, Sun (2015), arXiv:1502.01852, section 2.2. */
 	l->w = nn_param_add(ps, prefix, "w", out, TAPS * in, NN_DECAY, NN_NORMAL,
 			    sqrtf(2.0F / (float)(TAPS * in)));
-	l->q8 = NULL;
-	nn_param_serve(ps, l->w, &l->q8);
+	l->laid = (struct nn_laid){ 0 };
+	nn_param_serve(ps, l->w, &l->laid, true);
 	l->b = nn_param_add(ps, prefix, "b", 1, out, 0, NN_ZERO, 0.0F);
 }
 
@@ -38,7 +38,7 @@ void nn_conv_init(struct nn_conv *l, struct nn_params *ps, const char *prefix, s
 static struct nn_linear as_linear(const struct nn_conv *l)
 {
 	return (struct nn_linear){
-		.in = TAPS * l->in, .out = l->out, .w = l->w, .b = l->b, .q8 = l->q8
+		.in = TAPS * l->in, .out = l->out, .w = l->w, .b = l->b, .laid = l->laid
 	};
 }
 

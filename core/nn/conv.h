@@ -9,8 +9,8 @@
  * x [h, w, in], y [ceil(h / stride), ceil(w / stride), out], W [out, 9 * in], b [out]. */
 struct nn_conv {
 	size_t in, out, stride;
-	size_t w, b;      /* offsets */
-	struct tn_q8 *q8; /* as in nn_linear */
+	size_t w, b;         /* offsets */
+	struct nn_laid laid; /* as in nn_linear */
 };
 
 struct nn_conv_act {

@@ -7,17 +7,18 @@
  *              dW += dy' x
  *              db += sum over rows of dy
  *
- * A model quantised by `assay quantize` serves with x and W in int8 (core/tensor/q8.h).
+ * A model quantised by `assay quantize` serves with x and W in int8 (core/tensor/q8.h); any other
+ * gives the same bits from W as it is and as it is served.
  *
  * Goodfellow, Bengio, Courville, "Deep Learning" (2016), section 6.5. */
 #include "core/nn/linear.h"
 
+#include "core/tensor/f32.h"
 #include "core/tensor/gemm.h"
 #include "core/tensor/q8.h"
 #include "core/tensor/rows.h"
 
 #include <math.h>
-#include <string.h>
 
 void nn_linear_init(struct nn_linear *l, struct nn_params *ps, const char *prefix, size_t in,
 		    size_t out, bool bias, float gain)
@@ -25,24 +26,31 @@ void nn_linear_init(struct nn_linear *l, struct nn_params *ps, const char *prefi
 	l->in = in;
 	l->out = out;
 	l->w = nn_param_add(ps, prefix, "w", out, in, NN_DECAY, NN_NORMAL, gain / sqrtf((float)in));
-	l->q8 = NULL;
-	nn_param_serve(ps, l->w, &l->q8);
+	l->laid = (struct nn_laid){ 0 };
+	nn_param_serve(ps, l->w, &l->laid, true);
 	l->b = bias ? nn_param_add(ps, prefix, "b", 1, out, 0, NN_ZERO, 0.0F) : NN_NONE;
 }
 
 void nn_linear_fwd(const struct nn_linear *l, const float *p, const float *restrict x,
 		   float *restrict y, size_t n)
 {
-	if (l->q8 != NULL) {
-		tn_q8_mul(l->q8, x, l->b != NN_NONE ? p + l->b : NULL, y, n);
+	const float *bias = l->b != NN_NONE ? p + l->b : NULL;
+
+	if (l->laid.q8 != NULL) {
+		tn_q8_mul(l->laid.q8, x, bias, y, n);
 		return;
 	}
-	memset(y, 0, n * l->out * sizeof *y);
+	if (l->laid.f32 != NULL) {
+		struct tn_f32_right w = tn_f32_part(l->laid.f32, 0, l->out, 0, l->in);
+
+		w.bias = bias;
+		tn_f32_product(&(struct tn_f32_left){ x, l->in, 1 }, &w,
+			       &(struct tn_out){ y, l->out, false }, n);
+		return;
+	}
+	tn_set_rows(y, bias, n, l->out);
 	tn_gemm_nt((struct tn_mat){ y, l->out }, (struct tn_cmat){ x, l->in },
 		   (struct tn_cmat){ p + l->w, l->in }, n, l->out, l->in); /* y += x W' */
-	if (l->b != NN_NONE) {
-		tn_add_rows(y, p + l->b, n, l->out); /* y += b */
-	}
 }
 
 void nn_linear_bwd(const struct nn_linear *l, const float *p, float *g, const float *restrict x,

@@ -9,8 +9,8 @@
 /* Affine map of every row.  x [n, in], y [n, out], W [out, in], b [out]. */
 struct nn_linear {
 	size_t in, out;
-	size_t w, b;      /* offsets of W and b; b is NN_NONE without a bias */
-	struct tn_q8 *q8; /* W in int8, borrowed from the params; NULL: W as it is */
+	size_t w, b;         /* offsets of W and b; b is NN_NONE without a bias */
+	struct nn_laid laid; /* W as it is served, borrowed from the params; else W as it is */
 };
 
 #define NN_NONE ((size_t)-1)

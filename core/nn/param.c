@@ -2,6 +2,7 @@
 #include "core/nn/param.h"
 
 #include "core/base/buf.h"
+#include "core/tensor/f32.h"
 #include "core/tensor/q8.h"
 
 #include <assert.h>
@@ -34,11 +35,12 @@ size_t nn_param_add(struct nn_params *ps, const char *prefix, const char *name, 
 	return p->at;
 }
 
-void nn_param_serve(struct nn_params *ps, size_t at, struct tn_q8 **q8)
+void nn_param_serve(struct nn_params *ps, size_t at, struct nn_laid *to, bool int8)
 {
 	for (size_t i = ps->n; i > 0; i--) {
 		if (ps->p[i - 1].at == at) {
-			ps->p[i - 1].q8 = q8;
+			ps->p[i - 1].to = to;
+			ps->p[i - 1].int8 = int8 && to != NULL;
 			return;
 		}
 	}
@@ -54,14 +56,26 @@ int nn_param_q8(struct nn_params *ps, size_t i, const int8_t *w, const float *sc
 	for (size_t k = 0; k < p->rows * p->cols; k++) {
 		v[k] = scale[k / p->cols] * (float)w[k];
 	}
-	if (p->q8 == NULL) {
+	if (!p->int8) {
 		return AS_OK;
 	}
-	if (tn_q8_open(p->q8, w, scale, p->rows, p->cols, e) != AS_OK) {
+	if (tn_q8_open(&p->laid.q8, w, scale, p->rows, p->cols, e) != AS_OK) {
 		return as_wrap(e, "%s", p->name);
 	}
-	p->served = *p->q8;
+	*p->to = p->laid;
 	return AS_OK;
+}
+
+void nn_params_serve(struct nn_params *ps)
+{
+	for (size_t i = 0; i < ps->n; i++) {
+		struct nn_param *p = &ps->p[i];
+
+		if (p->to != NULL && p->laid.q8 == NULL) {
+			p->laid.f32 = tn_f32_open(ps->v + p->at, p->rows, p->cols);
+			*p->to = p->laid;
+		}
+	}
 }
 
 static void start_one(const struct nn_param *p, float *v, struct as_rng *rng)
@@ -99,7 +113,8 @@ void nn_params_start(struct nn_params *ps, struct as_rng *rng)
 void nn_params_free(struct nn_params *ps)
 {
 	for (size_t i = 0; i < ps->n; i++) {
-		tn_q8_close(ps->p[i].served);
+		tn_f32_close(ps->p[i].laid.f32);
+		tn_q8_close(ps->p[i].laid.q8);
 	}
 	free(ps->p);
 	free(ps->v);

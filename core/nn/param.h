@@ -12,15 +12,23 @@
 #include "core/base/err.h"
 #include "core/base/rng.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct tn_f32;
 struct tn_q8;
 
 enum { NN_NAME_SIZE = 96 };
 enum nn_flag {
 	NN_DECAY = 1, /* AdamW decays it: matrices, not biases and norms */
 	NN_STILL = 2, /* AdamW leaves it as it is, set between steps */
+};
+
+/* A matrix laid out for products that are served; at most one of the two. */
+struct nn_laid {
+	struct tn_q8 *q8;
+	struct tn_f32 *f32;
 };
 
 /* How a weight starts. */
@@ -33,8 +41,9 @@ struct nn_param {
 	unsigned flags;
 	enum nn_start start;
 	float scale;
-	struct tn_q8 **q8;    /* where its layer takes int8 weights from; NULL: it knows none */
-	struct tn_q8 *served; /* what stands there, owned */
+	struct nn_laid *to;  /* where its layer takes it from, laid out; NULL: as it is in v only */
+	struct nn_laid laid; /* what stands there, owned */
+	bool int8;           /* the layer knows int8 */
 };
 
 struct nn_params {
@@ -47,9 +56,10 @@ struct nn_params {
 /* Registers "prefix.name" (or just name where prefix is ""), returns its offset. Before start. */
 size_t nn_param_add(struct nn_params *ps, const char *prefix, const char *name, size_t rows,
 		    size_t cols, unsigned flags, enum nn_start start, float scale);
-/* The weight at this offset belongs to a layer that serves from *q8 once nn_param_q8 has set it,
- * and the layer must not move until then. NULL: it belongs to one that wants floats. */
-void nn_param_serve(struct nn_params *ps, size_t at, struct tn_q8 **q8);
+/* The weight at this offset belongs to a layer that serves from *to once nn_param_q8 or
+ * nn_params_serve has set it, and the layer must not move until then. NULL: it belongs to one that
+ * reads v. */
+void nn_param_serve(struct nn_params *ps, size_t at, struct nn_laid *to, bool int8);
 /* Weight i came as w [rows, cols] in int8 with a scale [rows] a row: v gets their products, and the
  * layer, where it knows int8, serves from them. After start, at most once. */
 int nn_param_q8(struct nn_params *ps, size_t i, const int8_t *w, const float *scale,
@@ -57,6 +67,9 @@ int nn_param_q8(struct nn_params *ps, size_t i, const int8_t *w, const float *sc
 /* Allocates v (64-byte aligned) and gives every weight its first value, in order of registration.
  */
 void nn_params_start(struct nn_params *ps, struct as_rng *rng);
+/* Lays out every matrix that did not come in int8, where its layer serves from that: the same
+ * answers, sooner. Once v is what is served: it must not change any more. */
+void nn_params_serve(struct nn_params *ps);
 void nn_params_free(struct nn_params *ps);
 /* NULL where there is none. */
 const struct nn_param *nn_param_find(const struct nn_params *ps, const char *name);

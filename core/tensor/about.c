@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/tensor/about.h"
 
-#include <cblas.h>
+#include "core/tensor/f32.h"
+
 #include <oneapi/dnnl/dnnl.h>
 
 static const char *isa_name(void)
@@ -30,7 +31,10 @@ void tn_about(struct as_buf *out)
 {
 	const dnnl_version_t *v = dnnl_version();
 
-	as_buf_printf(out, "%s\n", openblas_get_config());
+	as_buf_printf(out, "float32 by %s\n",
+		      tn_has_avx512() ? "AVX-512"
+		      : tn_has_avx2() ? "AVX2 and FMA"
+				      : "plain C");
 	as_buf_printf(out, "oneDNN %d.%d.%d\n", v->major, v->minor, v->patch);
 	as_buf_printf(out, "%s\n", isa_name());
 }

@@ -5,7 +5,8 @@
 
 #include "core/base/buf.h"
 
-/* Appends one line each: OpenBLAS, oneDNN, the instructions that int8 products use. */
+/* Appends one line each: what float32 products use, oneDNN, the instructions that int8 products
+ * use. */
 void tn_about(struct as_buf *out);
 
 #endif

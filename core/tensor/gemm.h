@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * gemm.h - the three matrix products every layer is made of. All row-major, all accumulate.
+ * gemm.h - the three matrix products every layer is made of. All row-major, all accumulate, in the
+ * order of k (f32.h).
  *
  *   tn_gemm_nn   C += A  B     A [m, k]  B [k, n]
  *   tn_gemm_nt   C += A  B'    A [m, k]  B [n, k]
  *   tn_gemm_tn   C += A' B     A [k, m]  B [k, n]     C [m, n] in all three
  *
- * lda, ldb, ldc are the row strides (floats). The only file that calls BLAS. m, n, k fit in int. */
+ * lda, ldb, ldc are the row strides (floats). */
 #ifndef TN_GEMM_H
 #define TN_GEMM_H
 
@@ -25,7 +26,7 @@ void tn_gemm_nn(struct tn_mat c, struct tn_cmat a, struct tn_cmat b, size_t m, s
 void tn_gemm_nt(struct tn_mat c, struct tn_cmat a, struct tn_cmat b, size_t m, size_t n, size_t k);
 void tn_gemm_tn(struct tn_mat c, struct tn_cmat a, struct tn_cmat b, size_t m, size_t n, size_t k);
 
-/* One thread a caller, for good: parallel cases beat parallel products. main() calls it once. */
+/* Asks the system for what products need of the processor. main() calls it once. */
 void tn_init(void);
 
 #endif

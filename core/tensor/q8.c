@@ -117,7 +117,7 @@ struct tn_q8_right tn_q8_inputs(const struct tn_q8 *q, size_t k0, size_t k1, str
 	b.scale = one;
 	b.shift = NULL;
 	tn_q8_product(&(struct tn_q8_left){ row, k1 - k0, &unit }, &b,
-		      &(struct tn_q8_out){ sum, q->out, false }, 1);
+		      &(struct tn_out){ sum, q->out, false }, 1);
 	for (size_t o = 0; o < q->out; o++) {
 		shift[o] = 128 * (int32_t)sum[o];
 	}
@@ -153,7 +153,7 @@ void tn_q8_run(struct tn_q8 *q, const struct tn_q8_left *a, const float *bias, f
 	const size_t done = q->onednn != NULL && a->ld == q->in ? run_onednn(q, a, &b, y, n) : 0;
 	const struct tn_q8_left rest = { a->q + done * a->ld, a->ld, a->scale + done };
 
-	tn_q8_product(&rest, &b, &(struct tn_q8_out){ y + done * q->out, q->out, false }, n - done);
+	tn_q8_product(&rest, &b, &(struct tn_out){ y + done * q->out, q->out, false }, n - done);
 }
 
 void tn_q8_mul(struct tn_q8 *q, const float *restrict x, const float *bias, float *restrict y,

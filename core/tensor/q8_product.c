@@ -23,7 +23,7 @@ static inline __attribute__((always_inline)) void panel_sums(const uint8_t *a, c
 }
 
 CLONES void tn_q8_portable(const struct tn_q8_left *a, const struct tn_q8_right *b,
-			   const struct tn_q8_out *y, size_t n)
+			   const struct tn_out *y, size_t n)
 {
 	const size_t steps = (b->in + TN_STEP - 1) / TN_STEP;
 
@@ -47,8 +47,8 @@ CLONES void tn_q8_portable(const struct tn_q8_left *a, const struct tn_q8_right 
 	}
 }
 
-void tn_q8_product(const struct tn_q8_left *a, const struct tn_q8_right *b,
-		   const struct tn_q8_out *y, size_t n)
+void tn_q8_product(const struct tn_q8_left *a, const struct tn_q8_right *b, const struct tn_out *y,
+		   size_t n)
 {
 	if (tn_has_vnni()) {
 		tn_q8_vnni(a, b, y, n);

@@ -10,19 +10,13 @@
 #ifndef TN_Q8_ROWS_H
 #define TN_Q8_ROWS_H
 
+#include "core/tensor/panel.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum {
-	TN_PANEL = 16, /* rows of b that lie together */
-	TN_STEP = 4,   /* numbers of a row that are multiplied at once */
-};
-
-static inline size_t tn_round_up(size_t n, size_t to)
-{
-	return (n + to - 1) / to * to;
-}
+enum { TN_STEP = 4 }; /* numbers of a row that are multiplied at once */
 
 /* a [n, in], ld bytes from row to row; up to a multiple of TN_STEP bytes of a row are read. */
 struct tn_q8_left {
@@ -41,12 +35,6 @@ struct tn_q8_right {
 	const float *bias;    /* [out]; NULL: 0 */
 };
 
-struct tn_q8_out {
-	float *y;
-	size_t ld;
-	bool add; /* y += */
-};
-
 /* Bytes of a panel of rows of `in` numbers. */
 static inline size_t tn_panel_size(size_t in)
 {
@@ -54,12 +42,12 @@ static inline size_t tn_panel_size(size_t in)
 }
 
 /* y [n, out] = a b', by the processor's instructions for it where it has them. */
-void tn_q8_product(const struct tn_q8_left *a, const struct tn_q8_right *b,
-		   const struct tn_q8_out *y, size_t n);
+void tn_q8_product(const struct tn_q8_left *a, const struct tn_q8_right *b, const struct tn_out *y,
+		   size_t n);
 /* The same in plain C, and with AVX-512 VNNI; tn_has_vnni says whether there is that. */
-void tn_q8_portable(const struct tn_q8_left *a, const struct tn_q8_right *b,
-		    const struct tn_q8_out *y, size_t n);
-void tn_q8_vnni(const struct tn_q8_left *a, const struct tn_q8_right *b, const struct tn_q8_out *y,
+void tn_q8_portable(const struct tn_q8_left *a, const struct tn_q8_right *b, const struct tn_out *y,
+		    size_t n);
+void tn_q8_vnni(const struct tn_q8_left *a, const struct tn_q8_right *b, const struct tn_out *y,
 		size_t n);
 bool tn_has_vnni(void);
 

@@ -41,7 +41,7 @@ INTO __mmask16 columns(const struct tn_q8_right *b, size_t p)
 
 /* What the sums of panel p become, for rows from r. */
 INTO void finish(const __m512i *sum, size_t step, size_t rows, const struct tn_q8_left *a,
-		 const struct tn_q8_right *b, size_t p, const struct tn_q8_out *y, size_t r)
+		 const struct tn_q8_right *b, size_t p, const struct tn_out *y, size_t r)
 {
 	const size_t o = p * TN_PANEL;
 	const __mmask16 is = columns(b, p);
@@ -66,7 +66,7 @@ INTO void finish(const __m512i *sum, size_t step, size_t rows, const struct tn_q
 
 /* Rows [r, r + R) by panels [p, p + P). */
 INTO void block(const size_t R, const size_t P, const struct tn_q8_left *a,
-		const struct tn_q8_right *b, const struct tn_q8_out *y, size_t r, size_t p)
+		const struct tn_q8_right *b, const struct tn_out *y, size_t r, size_t p)
 {
 	const size_t bytes = tn_round_up(b->in, TN_STEP);
 	const uint8_t *row = a->q + r * a->ld;
@@ -105,8 +105,7 @@ INTO void block(const size_t R, const size_t P, const struct tn_q8_left *a,
 
 /* Rows [r, end) by P panels, R at a time, then fewer. */
 INTO void strip(const size_t R, const size_t P, const struct tn_q8_left *a,
-		const struct tn_q8_right *b, const struct tn_q8_out *y, size_t r, size_t end,
-		size_t p)
+		const struct tn_q8_right *b, const struct tn_out *y, size_t r, size_t end, size_t p)
 {
 	for (; r + R <= end; r += R) {
 		block(R, P, a, b, y, r, p);
@@ -120,7 +119,7 @@ INTO void strip(const size_t R, const size_t P, const struct tn_q8_left *a,
 }
 
 VNNI void tn_q8_vnni(const struct tn_q8_left *a, const struct tn_q8_right *b,
-		     const struct tn_q8_out *y, size_t n)
+		     const struct tn_out *y, size_t n)
 {
 	const size_t panels = (b->out + TN_PANEL - 1) / TN_PANEL;
 
@@ -154,7 +153,7 @@ bool tn_has_vnni(void)
 	return false;
 }
 
-void tn_q8_vnni(const struct tn_q8_left *a, const struct tn_q8_right *b, const struct tn_q8_out *y,
+void tn_q8_vnni(const struct tn_q8_left *a, const struct tn_q8_right *b, const struct tn_out *y,
 		size_t n)
 {
 	tn_q8_portable(a, b, y, n);

@@ -20,13 +20,13 @@
 #include <stdint.h>
 #include <string.h>
 
-CLONES void tn_add_rows(float *restrict y, const float *restrict b, size_t rows, size_t cols)
+void tn_set_rows(float *restrict y, const float *restrict b, size_t rows, size_t cols)
 {
 	for (size_t r = 0; r < rows; r++) {
-		float *restrict row = y + r * cols;
-
-		for (size_t j = 0; j < cols; j++) {
-			row[j] += b[j];
+		if (b != NULL) {
+			memcpy(y + r * cols, b, cols * sizeof *y);
+		} else {
+			memset(y + r * cols, 0, cols * sizeof *y);
 		}
 	}
 }

@@ -5,8 +5,9 @@
 
 #include <stddef.h>
 
-/* y[r, :] += b for every row r;  and its adjoint  b += sum_r y[r, :].  y [rows, cols] */
-void tn_add_rows(float *restrict y, const float *restrict b, size_t rows, size_t cols);
+/* y[r, :] = b for every row r (NULL: 0);  and the adjoint of adding  b += sum_r y[r, :].
+ * y [rows, cols] */
+void tn_set_rows(float *restrict y, const float *restrict b, size_t rows, size_t cols);
 void tn_sum_rows(float *restrict b, const float *restrict y, size_t rows, size_t cols);
 /* y += a x, n numbers. */
 void tn_axpy(float *restrict y, float a, const float *restrict x, size_t n);

@@ -193,32 +193,6 @@ static int bind_to_parent(pid_t parent, struct as_err *e)
 	return AS_OK;
 }
 
-/* OpenBLAS makes its threads before main, where Landlock would not hold them: a worker that was
- * started without the variable starts itself again. */
-static int start_alone(char **argv, struct as_err *e)
-{
-	const char *threads = getenv("OPENBLAS_NUM_THREADS");
-
-	if (threads != NULL && strcmp(threads, "1") == 0) {
-		return AS_OK;
-	}
-	if (setenv("OPENBLAS_NUM_THREADS", "1", 1) == 0) {
-		(void)execv("/proc/self/exe", argv);
-	}
-	return as_fail(e, AS_EIO, "/proc/self/exe: %s", strerror(errno));
-}
-
-/* Everything that takes long or much on its first call: under a limit of its address space
- * OpenBLAS 0.3.21 spins for ever there. */
-static void warm_up(void)
-{
-	float v[3] = { 1.0F, 1.0F, 0.0F };
-
-	tn_init();
-	tn_gemm_nn((struct tn_mat){ &v[2], 1 }, (struct tn_cmat){ &v[0], 1 },
-		   (struct tn_cmat){ &v[1], 1 }, 1, 1, 1);
-}
-
 static void set_up(struct arguments *a)
 {
 	a->stage.setting = a->setting;
@@ -279,17 +253,16 @@ int main(int argc, char **argv)
 	TRY(parse(argc, argv, &a, &e));
 	TRY(bind_to_parent(a.parent, &e));
 	(void)signal(SIGPIPE, SIG_IGN);
-	TRY(start_alone(argv, &e));
 	set_up(&a);
 	if (a.check) {
-		warm_up();
+		tn_init();
 		rc = print_sandbox(&a.sandbox, &e);
 		goto out;
 	}
 	TRY(take_keys(&a, &e));
 	TRY(pl_load(&plugin, a.plugin, &e));
 	TRY(enc_sandbox_start(&a.sandbox, &e));
-	warm_up();
+	tn_init();
 	TRY(bus_open(&bus, &e));
 	TRY(enc_stage_run(bus, &plugin, &a.stage, &e));
 out:

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "core/tensor/f32.h"
 #include "tests/fusion/court.h"
 
 #include <math.h>
@@ -174,13 +175,15 @@ Test(fusion_judge, weights_that_overflow_are_an_error_not_a_judgment)
 	struct draft d;
 	struct court c;
 	struct as_err e = { 0 };
+	const struct nn_linear *late = &c.j.model.late[0];
 
 	court_draft(&d, IO_CLASS, 2);
 	court_open(&c, &d);
 	for (size_t i = 0; i < FIX_D; i++) {
-		c.j.params.v[c.j.model.late[0].w + i] = 3e38F;
+		c.j.params.v[late->w + i] = 3e38F;
 	}
-	c.j.params.v[c.j.model.late[0].b] = 3e38F;
+	tn_f32_pack(c.j.params.v + late->w, late->in, late->out, late->in, late->laid.f32->panel);
+	c.j.params.v[late->b] = 3e38F;
 	for (size_t i = 0; i < FIX_D; i++) {
 		c.j.params.v[c.j.model.project[0].b + i] = 1e3F;
 	}

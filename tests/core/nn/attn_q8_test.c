@@ -15,11 +15,11 @@ static void quantize(struct probe *p)
 		float scale[D];
 		struct as_err e;
 
-		for (size_t r = 0; w->q8 != NULL && r < w->rows; r++) {
+		for (size_t r = 0; w->int8 && r < w->rows; r++) {
 			scale[r] = tn_quantize_weights(p->ps.v + w->at + r * w->cols,
 						       q + r * w->cols, w->cols);
 		}
-		if (w->q8 != NULL) {
+		if (w->int8) {
 			ok(nn_param_q8(&p->ps, i, q, scale, &e));
 		}
 	}
@@ -53,13 +53,13 @@ static double off(const float *is, const float *want, size_t n)
 /* y by the same weights in float32. */
 static float *in_float(struct probe *p, struct nn_attn *l)
 {
-	struct tn_q8 *q = l->q.q8;
+	struct tn_q8 *q = l->q.laid.q8;
 	float *y = as_zalloc(&p->data, p->ny, sizeof *y);
 
-	l->q.q8 = NULL;
+	l->q.laid.q8 = NULL;
 	probe_fwd(p);
 	memcpy(y, p->y, p->ny * sizeof *y);
-	l->q.q8 = q;
+	l->q.laid.q8 = q;
 	probe_fwd(p);
 	return y;
 }
@@ -125,7 +125,7 @@ Test(nn_attn_q8, weights_of_closed_heads_are_not_read)
 	y = as_zalloc(&p.data, p.ny, sizeof *y);
 	memcpy(y, p.y, p.ny * sizeof *y);
 	for (size_t i = 0; i < 3; i++) { /* rows of heads 0 and 2 of W_q, W_k, W_v */
-		struct tn_q8 *q = i == 0 ? l.q.q8 : i == 1 ? l.kk.q8 : l.v.q8;
+		struct tn_q8 *q = i == 0 ? l.q.laid.q8 : i == 1 ? l.kk.laid.q8 : l.v.laid.q8;
 		const struct tn_q8_right head[] = { tn_q8_outputs(q, 0, 16),
 						    tn_q8_outputs(q, 32, 48) };
 

@@ -335,7 +335,7 @@ Test(nn_attn, heads_that_are_not_whole_panels_stay_floats)
 
 	nn_attn_init(&l, &ps, "a", 16, 2, 8, true, 0.05F);
 	for (size_t i = 0; i < ps.n; i++) {
-		cr_assert(zero(ptr, (void *)ps.p[i].q8), "%s", ps.p[i].name);
+		cr_assert(not(ps.p[i].int8), "%s", ps.p[i].name);
 	}
 	nn_params_free(&ps);
 }

@@ -49,6 +49,37 @@ Test(nn_linear, starts_with_the_spread_of_its_inputs)
 	nn_params_free(&ps);
 }
 
+Test(nn_linear, weights_laid_out_give_the_bits_of_those_that_are_not)
+{
+	enum { N = 7, IN = 300, OUT = 37 };
+	struct nn_params ps = { 0 };
+	struct nn_linear l;
+	struct as_rng rng;
+	float x[N * IN];
+	float want[N * OUT];
+	float y[N * OUT];
+
+	nn_linear_init(&l, &ps, "l", IN, OUT, true, 1.0F);
+	as_rng_seed(&rng, 3, 1);
+	nn_params_start(&ps, &rng);
+	for (size_t i = 0; i < N * IN; i++) {
+		x[i] = as_rng_normal(&rng);
+	}
+	for (size_t i = 0; i < OUT; i++) {
+		ps.v[l.b + i] = as_rng_normal(&rng);
+	}
+	nn_linear_fwd(&l, ps.v, x, want, N);
+	nn_params_serve(&ps);
+	cr_assert(ne(ptr, l.laid.f32, NULL));
+	nn_linear_fwd(&l, ps.v, x, y, N);
+	cr_assert(zero(int, memcmp(y, want, sizeof y)));
+	for (size_t i = 0; i < N; i++) { /* a row alone */
+		nn_linear_fwd(&l, ps.v, x + i * IN, y, 1);
+		cr_assert(zero(int, memcmp(y, want + i * OUT, OUT * sizeof *y)), "row %zu", i);
+	}
+	nn_params_free(&ps);
+}
+
 Test(nn_linear, int8_weights_are_served_and_read_back)
 {
 	const int8_t w[] = { 127, -127, 0, 64, 1, 2, 3, 4, 5, 6, -1, -2, -3, -4, 127 };
@@ -64,7 +95,7 @@ Test(nn_linear, int8_weights_are_served_and_read_back)
 	as_rng_seed(&rng, 1, 1);
 	nn_params_start(&ps, &rng);
 	cr_assert(eq(int, nn_param_q8(&ps, 0, w, scale, &e), AS_OK), "%s", e.msg);
-	cr_assert(ne(ptr, l.q8, NULL));
+	cr_assert(ne(ptr, l.laid.q8, NULL));
 	cr_assert(eq(flt, ps.v[l.w + 3], 0.64F));
 	cr_assert(eq(flt, ps.v[l.w + 14], 254.0F));
 	ps.v[l.b + 1] = 10.0F;

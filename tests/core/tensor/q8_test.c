@@ -147,8 +147,8 @@ Test(tn_q8, the_processors_products_are_the_loops)
 	for (size_t i = 0; i < 2 * sizeof sizes / sizeof *sizes; i++) {
 		struct product *t = draw(sizes[i / 2][0], sizes[i / 2][1], sizes[i / 2][2]);
 		struct panels *p = lay_out(t);
-		const struct tn_q8_out y[] = { { p->y[0], MOST_WIDE, i % 2 == 1 },
-					       { p->y[1], MOST_WIDE, i % 2 == 1 } };
+		const struct tn_out y[] = { { p->y[0], MOST_WIDE, i % 2 == 1 },
+					    { p->y[1], MOST_WIDE, i % 2 == 1 } };
 
 		p->b.bias = i % 2 == 0 ? t->bias : NULL;
 		p->b.shift = i % 2 == 0 ? p->shift : NULL;
@@ -169,7 +169,7 @@ Test(tn_q8, onednns_sums_are_the_loops)
 	int32_t acc[48 * 40];
 
 	for (size_t i = 0; q != NULL && i < sizeof rows / sizeof *rows; i++) {
-		const struct tn_q8_out y = { p->y[0], t->out, false };
+		const struct tn_out y = { p->y[0], t->out, false };
 
 		cr_assert(tn_onednn_mul(q, p->xq, acc, rows[i]));
 		tn_q8_scale(acc, p->row, &p->b, p->y[1], rows[i]);
@@ -195,7 +195,7 @@ Test(tn_q8, some_outputs_and_some_inputs_are_those_of_the_whole)
 	ok(as_arena_init(&mem, "test", 1 << 20, &e));
 	b.bias = t->bias + 16;
 	tn_q8_mul(t->q, t->x, t->bias, t->y, t->n);
-	tn_q8_product(&p->a, &b, &(struct tn_q8_out){ p->y[0], 32, false }, t->n);
+	tn_q8_product(&p->a, &b, &(struct tn_out){ p->y[0], 32, false }, t->n);
 	for (size_t r = 0; r < t->n; r++) {
 		cr_assert(zero(int, memcmp(p->y[0] + r * 32, t->y + r * 48 + 16, 32 * 4)));
 		memset(t->x + r * 64, 0, 16 * sizeof(float)); /* what the other inputs see of x */
@@ -206,7 +206,7 @@ Test(tn_q8, some_outputs_and_some_inputs_are_those_of_the_whole)
 	b = tn_q8_inputs(t->q, 16, 56, &mem);
 	p->a.q += 16;
 	tn_q8_mul(t->q, t->x, NULL, t->y, t->n);
-	tn_q8_product(&p->a, &b, &(struct tn_q8_out){ p->y[0], 48, false }, t->n);
+	tn_q8_product(&p->a, &b, &(struct tn_out){ p->y[0], 48, false }, t->n);
 	for (size_t i = 0; i < t->n * 48; i++) {
 		cr_assert(eq(flt, p->y[0][i], t->y[i])); /* 0 and -0 are one */
 	}
