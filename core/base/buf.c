@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST = 256 }; /* bytes of a first allocation */
+enum {
+	FIRST = 256, /* bytes of a first allocation */
+	SHORT = 63,  /* most numbers and names */
+};
 
 static void *checked(void *p, size_t n)
 {
@@ -90,20 +93,23 @@ void as_buf_puts(struct as_buf *b, const char *s)
 	as_buf_put(b, s, strlen(s));
 }
 
+/* Most of what is printed is short: it is printed once, where it belongs. */
 void as_buf_printf(struct as_buf *b, const char *fmt, ...)
 {
+	char *at = as_buf_reserve(b, SHORT);
+	const size_t room = b->cap - b->len;
 	va_list args;
 	int n;
 
 	va_start(args, fmt);
-	n = vsnprintf(NULL, 0, fmt, args);
+	n = vsnprintf(at, room, fmt, args);
 	va_end(args);
-	if (n < 0) {
-		return;
+	if (n > 0 && (size_t)n >= room) {
+		at = as_buf_reserve(b, (size_t)n);
+		va_start(args, fmt);
+		n = vsnprintf(at, (size_t)n + 1, fmt, args);
+		va_end(args);
 	}
-	(void)as_buf_reserve(b, (size_t)n);
-	va_start(args, fmt);
-	(void)vsnprintf(b->data + b->len, (size_t)n + 1, fmt, args);
-	va_end(args);
-	b->len += (size_t)n;
+	b->len += n > 0 ? (size_t)n : 0;
+	b->data[b->len] = '\0';
 }

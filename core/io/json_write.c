@@ -32,23 +32,40 @@ static void put_escaped(struct as_buf *b, uint32_t c)
 
 static void put_string(struct as_buf *b, const char *s, size_t n)
 {
+	size_t from = 0; /* what is read and not written is plain */
 	size_t at = 0;
 
 	as_buf_puts(b, "\"");
 	while (at < n) {
-		const size_t from = at;
+		const size_t here = at;
 		uint64_t bad = 0;
 		const uint32_t c = tx_utf8_next(s, n, &at, &bad);
 
+		if (bad == 0 && c >= 0x20 && c != '"' && c != '\\' && c != 0x7F) {
+			continue;
+		}
+		as_buf_put(b, s + from, here - from);
 		if (bad > 0) {
 			as_buf_puts(b, "\xEF\xBF\xBD");
-		} else if (c < 0x20 || c == '"' || c == '\\' || c == 0x7F) {
-			put_escaped(b, c);
 		} else {
-			as_buf_put(b, s + from, at - from);
+			put_escaped(b, c);
 		}
+		from = at;
 	}
+	as_buf_put(b, s + from, n - from);
 	as_buf_puts(b, "\"");
+}
+
+static void put_number(struct as_buf *b, uint64_t v)
+{
+	char digit[20];
+	size_t at = sizeof digit;
+
+	do {
+		digit[--at] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v > 0);
+	as_buf_put(b, digit + at, sizeof digit - at);
 }
 
 /* The comma and the key in front of a value. */
@@ -108,7 +125,7 @@ void io_jw_strn(struct io_jw *w, const char *key, const char *v, size_t n)
 void io_jw_u64(struct io_jw *w, const char *key, uint64_t v)
 {
 	before(w, key);
-	as_buf_printf(w->b, "%" PRIu64, v);
+	put_number(w->b, v);
 }
 
 void io_jw_float(struct io_jw *w, const char *key, float v)
