@@ -1,19 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# load.sh OUT throughput|waiting|soak [N] - many small cases of one record through a daemon with
+# load.sh OUT throughput|waiting|soak [N [RATE]] - many small cases of one record through a daemon with
 # everything on (journal, one fsync a group, sandbox). Trains a short model first.
 #
 #   throughput  N cases (200000) in one go: cases judged a second, CPU of each thread and case,
 #               resident memory on the way
-#   waiting     N cases (100000) that wait for a part which does not come: resident memory before and
-#               after, then of a new daemon on the same state
-#   soak        N seconds (900) of cases, a tenth of them sent twice, one in twenty with a part that is
-#               refused, and a fault every 20 s: a worker or the daemon killed, a subscriber stopped.
-#               Every case must be judged once, in a gapless sequence, only bad ones rejected; memory,
-#               descriptors, threads and spool at the end as at the beginning.
+#   waiting     N cases (100000) that wait for a part which does not come: resident memory before, with
+#               a tenth of them, with all, then of a new daemon on the same state
+#   soak        N seconds (900) of RATE cases (200), a tenth of them sent twice, one in twenty with a part
+#               that is refused (too many cells, in the spool), and a fault every 20 s: a worker or the
+#               daemon killed, a subscriber stopped. Every case must be judged once, in a gapless sequence,
+#               only bad ones rejected; memory, descriptors, threads and spool as at the beginning.
 set -eu
 bin=$(cd "$1" && pwd)/bin
-mode=$2 n=${3:-}
+mode=$2 n=${3:-} rate=${4:-200}
 work=$(mktemp -d "${TMPDIR:-/tmp}/assay-load.XXXXXX")
 daemon='' watch=''
 finish() {
@@ -74,13 +74,19 @@ throughput() {
     echo "journal: $(du -m state/journal.db | cut -f1) MB"
 }
 
+# Submits $2 - $1 cases that wait and says what they cost.
+wait_for_parts() {
+    "$bin/flood" --stream s --part record --data rows.csv --cases $(($2 - $1)) --prefix "w$1-" --more
+    until [ "$(stream parked)" -ge $(($2 - 1000)) ]; do sleep 1; done
+    echo "open $(stream open), parked $(stream parked), resident: $(rss) MB"
+}
+
 waiting() {
     n=${n:-100000}
     start
     echo "resident before: $(rss) MB"
-    "$bin/flood" --stream s --part record --data rows.csv --cases "$n" --more
-    until [ "$(stream parked)" -ge $((n - 1000)) ]; do sleep 1; done
-    echo "open $(stream open), parked $(stream parked), resident: $(rss) MB"
+    wait_for_parts 0 $((n / 10))
+    wait_for_parts $((n / 10)) "$n"
     kill "$daemon" && wait "$daemon"
     start
     echo "after a new start: open $(stream open), resident: $(rss) MB, journal $(du -m state/journal.db | cut -f1) MB"
@@ -102,42 +108,35 @@ fault() {
     esac
 }
 
-# 200 cases a second; every twentieth has a record without a column that the task knows.
-second() {
-    table 200 "c$1-" "$1" | awk -F, -v OFS=, 'NR == 1 || NR % 20 != 0' >good.csv
-    "$bin/assay" submit --stream s --data good.csv >/dev/null 2>>submit.log
-    head -20 good.csv >again.csv
-    "$bin/assay" submit --stream s --data again.csv >/dev/null 2>>submit.log
-    i=0
-    while [ $i -lt 10 ]; do
-        printf 'nonsense\n1\n' >bad.txt
-        "$bin/assay" submit --stream s --case "bad$1-$i" --part record=bad.txt >/dev/null 2>>submit.log
-        i=$((i + 1))
-    done
+# Cases of round $1, a kind of them: named $2, rows of $3, $4 a second.
+burst() {
+    "$bin/flood" --stream s --part record --data "$3" --prefix "$2$1-" --cases $(($4 * 20)) --rate "$4" --again 10 --no-wait >>sent
 }
 
 soak() {
     n=${n:-900}
+    awk 'BEGIN { for (r = 0; r < 2; r++) for (i = 1; i <= 5000; i++) printf "%s%d%s", r ? "" : "x", i, i < 5000 ? "," : "\n" }' >bad.csv
     start
     "$bin/assay" watch --stream s --after 0 --json >seen 2>watch.log &
     watch=$!
     began=$(date +%s)
     round=0
-    seconds=0
-    while [ $(($(date +%s) - began)) -lt "$n" ]; do
-        while [ $(($(date +%s) - began)) -lt "$seconds" ]; do sleep 0.2; done
-        second "$seconds"
-        seconds=$((seconds + 1))
-        if [ $(($(date +%s) - began)) -ge $((round * 20 + 20)) ]; then
-            fault "$round"
-            round=$((round + 1))
-            look
-        fi
+    while [ "$round" -lt $((n / 20)) ]; do
+        burst "$round" c rows.csv $((rate - rate / 20)) &
+        good=$!
+        burst "$round" bad bad.csv $((rate / 20)) &
+        bad=$!
+        sleep 10
+        [ $((round % 4)) = 3 ] || fault "$round"
+        wait "$good"
+        wait "$bad"
+        [ $((round % 4)) != 3 ] || fault "$round" # flood does not retry
+        look
+        round=$((round + 1))
     done
     kill -CONT "$watch"
-    good=$(awk 'NR > 1' good.csv | wc -l)
-    want=$((seconds * (good + 10)))
-    echo "faults $round, cases $want, of them bad $((seconds * 10))"
+    want=$((round * 20 * rate))
+    echo "seconds $(($(date +%s) - began)), faults $round, cases $want, of them bad $((round * 20 * (rate / 20)))"
     until [ "$(stream last)" -ge $want ] && [ "$(wc -l <seen)" -ge $want ]; do sleep 1; done
     look
     jq -r '[.data.seq, .subject, .data.kind] | @tsv' seen >judged
