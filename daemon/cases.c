@@ -32,6 +32,7 @@ void dm_case_forget(struct dm_daemon *d, struct dm_case *c)
 	}
 	free(c->waiter);
 	dm_case_stir(d, c);
+	dm_share_leave(d, c);
 	c->stream->cases--;
 	if (d->alone == c) {
 		d->alone = NULL;

@@ -26,8 +26,9 @@ enum {
 	DM_INSIDE_MAX = 1024, /* operations in the journal from which on clients are not read */
 	DM_CLEARED_MAX = 256, /* jobs of a lane that wait with their attempt written down */
 	DM_TICK_MS = 1000,
-	DM_FAILURES = 3,    /* daemons in a row that could not write; the next one only reads */
-	DM_TYPE_SIZE = 128, /* of a media type and its NUL */
+	DM_FEED_FAULTS = 256, /* of one client; then it subscribes no more */
+	DM_FAILURES = 3,      /* daemons in a row that could not write; the next one only reads */
+	DM_TYPE_SIZE = 128,   /* of a media type and its NUL */
 	DM_PAGES_MAX = IO_PARTS_MAX * IO_PAGES_MAX,
 	DM_TOKEN_SIZE = 33,
 };
@@ -79,6 +80,8 @@ struct dm_case {
 	struct bus_bytes **waiter; /* addresses of the peers that wait for the judgment */
 	size_t waiters;
 	int64_t arrived; /* ns, steady time */
+	size_t client;   /* who submitted it first: its place in the list + 1; 0: nobody's */
+	uint64_t queued; /* bytes of its pages that are not encoded */
 	bool judging;    /* handed to fusion, or to the journal */
 	bool judged;     /* in the journal: forgotten when no submission for it is pending */
 	bool parked;     /* in the journal: the same */
@@ -181,6 +184,13 @@ struct dm_notify {
 struct dm_peer {
 	const char *user;
 	const struct bus_client *client;
+	bool claims; /* it has a key, and a routing id of its own choice */
+};
+
+/* What a client's submissions take of the daemon's room. */
+struct dm_held {
+	size_t cases;   /* not judged, and in memory */
+	uint64_t bytes; /* of their pages, not encoded */
 };
 
 struct dm_daemon {
@@ -192,7 +202,10 @@ struct dm_daemon {
 	struct bus_keys keys; /* this daemon's, where sockets ask for keys */
 	struct bus_guard *guard;
 	struct bus_clients *clients;
-	int64_t forbidden_at; /* monotonic ns of the last line about a refusal */
+	int64_t forbidden_at;                  /* monotonic ns of the last line about a refusal */
+	struct dm_held held[BUS_CLIENTS_MAX];  /* by place in the list of clients */
+	unsigned feed_faults[BUS_CLIENTS_MAX]; /* subscriptions to what is not there */
+	char feed_culprit[BUS_KEY_SIZE];       /* who had too many; "": nobody */
 	char features_ipc[BUS_ENDPOINT_SIZE], work_ipc[BUS_ENDPOINT_SIZE];
 	int lock;    /* RUNTIME/lock */
 	int signals; /* signalfd */
@@ -261,6 +274,20 @@ bool dm_control_allows(const struct dm_peer *p, const struct bus_call *c);
 void dm_forbid(struct dm_daemon *d, struct bus_socket *s, const struct bus_bytes *to,
 	       const struct dm_peer *p, const struct bus_call *c);
 void dm_feed_take(struct dm_daemon *d, struct bus_msg *m);
+/* Takes the right to subscribe from the one that had too many faults, if there is one. */
+void dm_feed_guard(struct dm_daemon *d);
+
+/* share.c: no client may take all of the daemon's room. */
+bool dm_share_is_over(const struct dm_daemon *d, const struct dm_peer *p, uint64_t bytes,
+		      bool known);
+void dm_share_case(struct dm_daemon *d, struct dm_case *c, const struct dm_peer *p);
+void dm_share_leave(struct dm_daemon *d, struct dm_case *c);
+/* Bytes of a case that wait to be encoded, or do no more: its client's and the daemon's. */
+void dm_queue_more(struct dm_daemon *d, struct dm_case *c, uint64_t bytes);
+void dm_queue_less(struct dm_daemon *d, struct dm_case *c, uint64_t bytes);
+/* Another list of clients: what each has is counted anew. */
+void dm_share_move(struct dm_daemon *d, const struct bus_clients *was,
+		   const struct bus_clients *is);
 
 /* loop.c: until the daemon is to stop. AS_EIO: the journal failed. */
 int dm_loop(struct dm_daemon *d, struct as_err *e) AS_CHECKED;

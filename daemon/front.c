@@ -256,8 +256,8 @@ void dm_front_take(struct dm_daemon *d, struct bus_msg *m)
 		refuse_message(d, d->front, m, &e);
 		return;
 	}
-	peer = bus_take(m, 0);
 	who = dm_peer_of(d, m, 1);
+	peer = bus_take(m, 0);
 	if (!dm_front_allows(&who, &c)) {
 		dm_forbid(d, d->front, peer, &who, &c);
 	} else if (strcmp(c.verb, "SUBMIT") == 0) {
@@ -299,8 +299,8 @@ void dm_control_take(struct dm_daemon *d, struct bus_msg *m)
 		refuse_message(d, d->control, m, &e);
 		return;
 	}
-	peer = bus_take(m, 0);
 	who = dm_peer_of(d, m, 1);
+	peer = bus_take(m, 0);
 	if (!dm_control_allows(&who, &c)) {
 		dm_forbid(d, d->control, peer, &who, &c);
 	} else if (strcmp(c.verb, "RELOAD") == 0) {

@@ -53,7 +53,7 @@ void dm_job_queue(struct dm_daemon *d, struct dm_job *j)
 	if (j->id == 0) {
 		j->id = ++d->next_job;
 		as_map_put(&d->jobs, key_of(key, j->id), j);
-		d->queued_bytes += j->size;
+		dm_queue_more(d, j->owner, j->size);
 	}
 	j->before = *last;
 	j->after = NULL;
@@ -105,6 +105,7 @@ static void leave_case(struct dm_job *j)
 
 void dm_job_end(struct dm_daemon *d, struct dm_job *j)
 {
+	struct dm_case *owner = j->owner;
 	char key[KEY_SIZE];
 
 	if (j->worker != NULL) {
@@ -115,7 +116,7 @@ void dm_job_end(struct dm_daemon *d, struct dm_job *j)
 	d->graves -= j->grave;
 	leave_case(j);
 	(void)as_map_remove(&d->jobs, key_of(key, j->id));
-	d->queued_bytes -= j->size;
+	dm_queue_less(d, owner, j->size);
 	d->bytes_rate.done += j->size;
 	bus_bytes_free(j->bytes);
 	j->bytes = NULL;

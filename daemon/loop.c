@@ -247,6 +247,9 @@ static int turn(struct dm_daemon *d, const struct bus_poll *item, struct as_err 
 			take_all(d, *taken[i].socket, taken[i].take);
 		}
 	}
+	if (d->feed_culprit[0] != '\0') {
+		dm_feed_guard(d);
+	}
 	if (d->broken.code != AS_OK) {
 		*e = d->broken;
 		return e->code;

@@ -191,6 +191,8 @@ int dm_clients_change(struct dm_daemon *d, struct bus_clients *now, struct as_er
 		cut = loses_streams(c, now);
 	}
 	d->clients = bus_clients_share(now);
+	memset(d->feed_faults, 0, sizeof d->feed_faults);
+	dm_share_move(d, was, now);
 	bus_clients_free(was);
 	drop_workers(d);
 	if (cut && io_config_is_tcp(d->config.daemon.feed)) {

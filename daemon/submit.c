@@ -230,20 +230,28 @@ static void say_message(struct dm_daemon *d, const struct dm_op *op, const char 
 	as_buf_free(&b);
 }
 
-static void say_busy(struct dm_daemon *d, const struct dm_op *op, uint64_t retry_ms)
+/* Where there is no room: which bound there is, and when to try again. */
+struct room {
+	const char *limit;
+	uint64_t retry_ms;
+};
+
+static void say_busy(struct dm_daemon *d, const struct dm_op *op, const struct room *r)
 {
 	struct as_buf b = { 0 };
 	struct io_jw w = { .b = &b };
 
 	start_answer(&w, op->stream, op->kase);
-	io_jw_u64(&w, "retry_after_ms", retry_ms);
+	io_jw_str(&w, "limit", r->limit);
+	io_jw_u64(&w, "retry_after_ms", r->retry_ms);
 	io_jw_end_obj(&w);
 	dm_say(d, d->front, op->peer, "BUSY", &b);
 	as_buf_free(&b);
 }
 
-/* Milliseconds after which to try again, where there is no room; else 0. */
-static uint64_t busy_ms(const struct dm_daemon *d, const struct dm_op *op, bool known)
+/* Whether there is room for the submission. */
+static bool has_room(const struct dm_daemon *d, const struct dm_peer *who, const struct dm_op *op,
+		     bool known, struct room *r)
 {
 	const bool full = !known && d->join.cases.n >= d->config.daemon.open_cases;
 	uint64_t bytes = 0;
@@ -251,20 +259,30 @@ static uint64_t busy_ms(const struct dm_daemon *d, const struct dm_op *op, bool 
 	for (size_t i = 0; i < op->pages; i++) {
 		bytes += op->page[i].size;
 	}
-	return full || d->queued_bytes + bytes > d->config.daemon.queue_bytes
-		   ? dm_retry_ms(d, bytes, full)
-		   : 0;
+	if (dm_share_is_over(d, who, bytes, known)) {
+		*r = (struct room){ "share", dm_retry_ms(d, bytes, true) };
+	} else if (full || d->queued_bytes + bytes > d->config.daemon.queue_bytes) {
+		*r = (struct room){ full ? "open_cases" : "queue_bytes",
+				    dm_retry_ms(d, bytes, full) };
+	} else {
+		return true;
+	}
+	return false;
 }
 
 /* The pages of a new case are encoded while the journal writes them down: until it has, the case is
  * `pending` and goes nowhere, and when it says no they are taken back. Only the first submission of
  * a case is early, so whatever the case has when its answer comes is of that submission. Where
  * cases of the stream wait on disk, this may be one of them, and nothing is early. */
-static void hand_over(struct dm_daemon *d, struct dm_stream *s, struct dm_op *op)
+static void hand_over(struct dm_daemon *d, struct dm_stream *s, const struct dm_peer *who,
+		      struct dm_op *op)
 {
 	struct fu_case *k = fu_join_find(&d->join, op->stream, op->kase);
 	struct dm_case *c = k ? k->owner : dm_case_open(d, s, op->kase);
 
+	if (k == NULL) {
+		dm_share_case(d, c, who);
+	}
 	op->early = k == NULL && s->parked == 0;
 	op->closed = c->kase->received != 0 && (c->kase->closed || c->judging);
 	op->owner = c;
@@ -275,7 +293,7 @@ static void hand_over(struct dm_daemon *d, struct dm_stream *s, struct dm_op *op
 		if (op->early) {
 			dm_case_add(d, c, &op->page[i], bus_bytes_share(op->bytes[i]));
 		} else {
-			d->queued_bytes += op->page[i].size;
+			dm_queue_more(d, c, op->page[i].size);
 		}
 	}
 	dm_journal_give(&d->journal, op);
@@ -292,7 +310,7 @@ void dm_submit_take(struct dm_daemon *d, struct bus_bytes *peer, const struct dm
 	struct dm_op *op =
 	    dm_op_make(DM_OP_SUBMIT, io_name_ok(stream) ? stream : "", named ? id : "");
 	struct refusal r = { 0 };
-	uint64_t retry_ms;
+	struct room room;
 
 	op->peer = peer;
 	if (s == NULL || s->model == NULL) {
@@ -307,10 +325,10 @@ void dm_submit_take(struct dm_daemon *d, struct bus_bytes *peer, const struct dm
 	} else if (read_submission(d, c, m, k ? k->task : dm_model_task(s->model), who, op, &r) !=
 		   AS_OK) {
 		say_message(d, op, "REFUSED", &r);
-	} else if ((retry_ms = busy_ms(d, op, k != NULL)) > 0) {
-		say_busy(d, op, retry_ms);
+	} else if (!has_room(d, who, op, k != NULL, &room)) {
+		say_busy(d, op, &room);
 	} else {
-		hand_over(d, s, op);
+		hand_over(d, s, who, op);
 		return;
 	}
 	dm_op_free(op);
@@ -383,7 +401,7 @@ void dm_submit_answered(struct dm_daemon *d, struct dm_op *op)
 	struct refusal r = { 0 };
 
 	for (size_t i = 0; i < op->pages && !op->early; i++) {
-		d->queued_bytes -= op->page[i].size; /* those accepted are counted as jobs */
+		dm_queue_less(d, c, op->page[i].size); /* those accepted are counted as jobs */
 	}
 	c->kase->pending--;
 	if (op->early && (op->refused || op->answer.verdict != ST_ACCEPTED)) {

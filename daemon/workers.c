@@ -199,7 +199,6 @@ void dm_work_take(struct dm_daemon *d, struct bus_msg *m)
 		d->count.forbidden++;
 		return;
 	}
-
 	if (bus_call_read(&c, m, 1, &e) != AS_OK) {
 		d->count.malformed++;
 		return;

@@ -72,7 +72,7 @@ static int start_client(struct bus_clients *l, const char *section, struct as_er
 		return as_fail(e, AS_ECONFIG, "more than %d clients", (int)BUS_CLIENTS_MAX);
 	}
 	l->client = as_realloc(l->client, l->n + 1, sizeof *l->client);
-	l->client[l->n] = (struct bus_client){ 0 };
+	l->client[l->n] = (struct bus_client){ .at = l->n, .share = BUS_SHARE };
 	(void)snprintf(l->client[l->n++].name, IO_NAME_SIZE, "%s", name);
 	return AS_OK;
 }
@@ -97,6 +97,18 @@ static int take_streams(struct bus_client *c, enum bus_right r, const char *valu
 		value += n;
 		value += strspn(value, ", \t");
 	}
+	return AS_OK;
+}
+
+static int take_share(struct bus_client *c, const char *value, struct as_err *e)
+{
+	char *end;
+	const unsigned long n = strtoul(value, &end, 10);
+
+	if (value[0] < '0' || value[0] > '9' || *end != '\0' || n < 1 || n > 100) {
+		return as_fail(e, AS_ECONFIG, "share: want 1 to 100 percent");
+	}
+	c->share = (unsigned)n;
 	return AS_OK;
 }
 
@@ -128,13 +140,16 @@ static int take_item(void *ctx, const struct io_ini_item *item, struct as_err *e
 			   ? AS_OK
 			   : as_fail(e, AS_ECONFIG, "work: want true or false");
 	}
+	if (strcmp(item->key, "share") == 0) {
+		return take_share(c, item->value, e);
+	}
 	for (size_t r = 0; r < BUS_RIGHTS; r++) {
 		if (strcmp(item->key, rights[r]) == 0) {
 			return take_streams(c, (enum bus_right)r, item->value, e);
 		}
 	}
 	return as_fail(e, AS_ECONFIG,
-		       "[client.NAME] has key, submit, subscribe, admin and work, "
+		       "[client.NAME] has key, submit, subscribe, admin, work and share, "
 		       "no %s",
 		       item->key);
 }
@@ -165,6 +180,34 @@ int bus_clients_load(struct bus_clients **out, const char *path, struct as_err *
 	}
 	*out = l;
 	return AS_OK;
+}
+
+struct bus_clients *bus_clients_less(const struct bus_clients *l, const struct bus_client *c,
+				     enum bus_right r)
+{
+	struct bus_clients *n = as_calloc(1, sizeof *n);
+
+	atomic_init(&n->users, 1);
+	n->n = l->n;
+	n->client = as_calloc(l->n, sizeof *n->client);
+	for (size_t i = 0; i < l->n; i++) {
+		n->client[i] = l->client[i];
+		for (size_t k = 0; k < BUS_RIGHTS; k++) {
+			const size_t streams = l->client[i].may[k].streams;
+			const size_t size = sizeof *l->client[i].may[k].stream;
+
+			n->client[i].may[k].stream = NULL;
+			if (i == c->at && k == (size_t)r) {
+				n->client[i].may[k].all = false;
+				n->client[i].may[k].streams = 0;
+			} else if (streams > 0) {
+				n->client[i].may[k].stream = as_malloc(streams * size);
+				memcpy(n->client[i].may[k].stream, l->client[i].may[k].stream,
+				       streams * size);
+			}
+		}
+	}
+	return n;
 }
 
 const struct bus_client *bus_clients_find(const struct bus_clients *l, const char *key)

@@ -5,6 +5,7 @@
  *	key       = rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7
  *	submit    = breast, wdbc      ; streams, or * for all
  *	subscribe = *
+ *	share     = 20                ; percent of open_cases and queue_bytes (50)
  *	[client.encoder-host]
  *	key       = ...
  *	work      = true              ; may be a worker: is given parts, and believed
@@ -22,12 +23,14 @@
 #include <stddef.h>
 
 enum bus_right { BUS_SUBMIT, BUS_SUBSCRIBE, BUS_ADMIN, BUS_RIGHTS };
-enum { BUS_CLIENTS_MAX = 1024 };
+enum { BUS_CLIENTS_MAX = 1024, BUS_SHARE = 50 };
 
 struct bus_client {
 	char name[IO_NAME_SIZE];
 	char key[BUS_KEY_SIZE];
+	size_t at; /* its place in the list */
 	bool work;
+	unsigned share; /* percent of the daemon's room that its submissions may take */
 	struct {
 		bool all;
 		char (*stream)[IO_NAME_SIZE];
@@ -45,6 +48,10 @@ void bus_clients_free(struct bus_clients *l);                 /* accepts NULL */
 const struct bus_client *bus_clients_find(const struct bus_clients *l, const char *key);
 /* Walks the list: NULL at the end. */
 const struct bus_client *bus_clients_at(const struct bus_clients *l, size_t i);
+
+/* The same list but for one client, which has the right no more. */
+struct bus_clients *bus_clients_less(const struct bus_clients *l, const struct bus_client *c,
+				     enum bus_right r);
 
 /* Whether c has the right on the stream; stream NULL: on all there are and will be. */
 bool bus_client_may(const struct bus_client *c, enum bus_right r, const char *stream);

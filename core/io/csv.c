@@ -229,7 +229,7 @@ static int take_header(struct io_csv *c, struct as_err *e)
 		return as_fail(e, AS_EFORMAT, "%s: empty: a header row is needed", c->what);
 	}
 	if (c->seen > IO_COLUMNS_MAX) {
-		return as_fail(e, AS_EFORMAT, "%s:%zu: columns: %zu, the limit is %d", c->what,
+		return as_fail(e, AS_ESHAPE, "%s:%zu: columns: %zu, the limit is %d", c->what,
 			       h->line, c->seen, (int)IO_COLUMNS_MAX);
 	}
 	for (size_t i = 0; i < h->n; i++) {

@@ -2,10 +2,11 @@
  * csv.h - delimited text (libcsv), a row at a time or a whole table.
  *
  * RFC 4180 with LF or CRLF. The first row is the header; a byte order mark is dropped; a row whose
- * only cell is empty is skipped. Every row has as many cells as the header, else AS_EFORMAT names
- * file, line and both counts. Blanks around a cell belong to it. A quote that is never closed is
- * AS_EFORMAT. Invalid UTF-8 and NUL bytes become U+FFFD and are counted; UTF-16 is refused. libcsv
- * keeps a cell in memory without limit, so its growth is capped at IO_CELL_MAX. */
+ * only cell is empty is skipped. More than IO_COLUMNS_MAX columns are AS_ESHAPE. Every row has as
+ * many cells as the header, else AS_EFORMAT names file, line and both counts. Blanks around a cell
+ * belong to it. A quote that is never closed is AS_EFORMAT. Invalid UTF-8 and NUL bytes become
+ * U+FFFD and are counted; UTF-16 is refused. libcsv keeps a cell in memory without limit, so its
+ * growth is capped at IO_CELL_MAX. */
 #ifndef IO_CSV_H
 #define IO_CSV_H
 

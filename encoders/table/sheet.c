@@ -129,7 +129,13 @@ int enc_sheet_read(struct enc_sheet *s, const struct io_task *task, const struct
 	*s = (struct enc_sheet){ 0 };
 	*limit = NULL;
 	TRY(check_item(s, task, item, most, limit, e));
-	TRY(io_csv_open_mem(&csv, item->data, item->size, item->part, tabs ? '\t' : ',', e));
+	rc = io_csv_open_mem(&csv, item->data, item->size, item->part, tabs ? '\t' : ',', e);
+	if (rc == AS_ESHAPE) { /* more than the reader takes, which no setting can allow */
+		*limit = "table_columns";
+		(void)as_wrap(e, "table_columns");
+		rc = e->code = AS_EFORMAT;
+	}
+	TRY(rc);
 	TRY(read_cells(s, csv, task->hyper.table_cells, most, limit, e));
 	if (s->rows == 0) {
 		*limit = "table_empty";

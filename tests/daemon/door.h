@@ -7,16 +7,26 @@
 
 #include <sys/stat.h>
 
+/* For what must not come, after a peer that was later was heard. */
+enum { NOT_MS = 400 };
+
 struct door_keys {
 	struct bus_keys daemon, lab, nosy, machine, boss, stranger;
 };
 
-static inline const char *door_settings(const char *model)
+static inline const char *door_settings(const char *keys, const char *model)
 {
-	return hall_settings("front = tcp://127.0.0.1:*\nfeed = tcp://127.0.0.1:*\n"
-			     "work = tcp://127.0.0.1:*\nfeatures = tcp://127.0.0.1:*\n"
-			     "control = tcp://127.0.0.1:*\nkey = key\nclients = clients.ini",
-			     model);
+	struct as_buf b = { 0 };
+	const char *path;
+
+	as_buf_printf(&b,
+		      "front = tcp://127.0.0.1:*\nfeed = tcp://127.0.0.1:*\n"
+		      "work = tcp://127.0.0.1:*\nfeatures = tcp://127.0.0.1:*\n"
+		      "control = tcp://127.0.0.1:*\nkey = key\nclients = clients.ini\n%s",
+		      keys);
+	path = hall_settings(b.data, model);
+	as_buf_free(&b);
+	return path;
 }
 
 /* The list of clients: lab may all with stream s unless lab_too is false, nosy with another. */
@@ -47,7 +57,7 @@ struct door {
 };
 
 /* The addresses are read before the loop runs; hall's own ends use ipc where there is one. */
-static inline void door_make(struct door *d)
+static inline void door_make(struct door *d, const char *keys)
 {
 	struct as_err e = { 0 };
 	struct bus_keys *all = &d->k.daemon;
@@ -60,7 +70,7 @@ static inline void door_make(struct door *d)
 	door_clients(&d->k, true);
 	d->h = (struct hall){ .d.log = { .fd = STDERR_FILENO, .level = AS_ERROR, .who = "hall" } };
 	d->h.d.self = "/nonexistent/assayd";
-	ok(io_config_load(&d->h.d.config, door_settings(hall_model("m", 1)), &e));
+	ok(io_config_load(&d->h.d.config, door_settings(keys, hall_model("m", 1)), &e));
 	ok(dm_start(&d->h.d, &e));
 	(void)snprintf(d->front, sizeof d->front, "%s", bus_endpoint(d->h.d.front));
 	(void)snprintf(d->feed, sizeof d->feed, "%s", bus_endpoint(d->h.d.feed));
@@ -69,13 +79,18 @@ static inline void door_make(struct door *d)
 	(void)snprintf(d->features, sizeof d->features, "%s", bus_endpoint(d->h.d.features));
 }
 
-static inline void door_open(struct door *d)
+static inline void door_open_with(struct door *d, const char *keys)
 {
 	struct as_err e = { 0 };
 
-	door_make(d);
+	door_make(d, keys);
 	ok(bus_open(&d->h.bus, &e));
 	cr_assert(zero(int, pthread_create(&d->h.thread, NULL, hall_run, &d->h)));
+}
+
+static inline void door_open(struct door *d)
+{
+	door_open_with(d, "");
 }
 
 static inline struct bus_socket *door_knock(struct door *d, const char *at, enum bus_type type,
@@ -83,7 +98,7 @@ static inline struct bus_socket *door_knock(struct door *d, const char *at, enum
 {
 	const struct bus_curve c = { .own = own, .server = d->k.daemon.public };
 	const struct bus_options o = {
-		.type = type, .endpoint = at, .hwm = 100, .max_bytes = -1, .curve = own ? &c : NULL
+		.type = type, .endpoint = at, .hwm = 1000, .max_bytes = -1, .curve = own ? &c : NULL
 	};
 	struct bus_socket *s = NULL;
 	struct as_err e = { 0 };

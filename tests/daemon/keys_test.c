@@ -10,9 +10,6 @@
 
 TestSuite(daemon_keys, .timeout = 180);
 
-/* For what must not come, after a peer that was later was heard. */
-enum { NOT_MS = 400 };
-
 Test(daemon_keys, client_with_rights_submits_reads_and_subscribes)
 {
 	struct bus_socket *front;
@@ -305,7 +302,7 @@ Test(daemon_keys, attack_03_daemon_ends_with_its_guard)
 	struct as_err e = { 0 };
 	struct door d;
 
-	door_make(&d);
+	door_make(&d, "");
 	bus_guard_halt(d.h.d.guard);
 	fails(dm_loop(&d.h.d, &e), AS_EPERM, "the thread that checks keys has ended");
 	dm_stop(&d.h.d);

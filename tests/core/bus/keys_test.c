@@ -135,9 +135,28 @@ Test(bus_clients, rights_are_those_of_the_list)
 	cr_assert(not(bus_client_may_connect(c, "front")));
 	cr_assert(not(bus_client_may_connect(c, "anything")));
 	cr_assert(eq(ptr, (void *)(uintptr_t)bus_clients_find(l, ""), NULL));
+	cr_assert(eq(uint, c->share, BUS_SHARE));
 	bus_clients_free(bus_clients_share(l));
 	same(bus_clients_at(l, 1)->name, "machine");
 	bus_clients_free(l);
+}
+
+Test(bus_clients, one_loses_a_right_and_nobody_else_does)
+{
+	struct bus_clients *l = NULL;
+	struct bus_clients *less;
+	struct as_err e = { 0 };
+
+	ok(load("[client.a]\nkey = " KEY_A "\nsubmit = s\nsubscribe = *\nsubscribe = s, t\n"
+		"share = 7\n[client.b]\nkey = " KEY_B "\nsubscribe = s\n",
+		0644, &l, &e));
+	less = bus_clients_less(l, bus_clients_find(l, KEY_A), BUS_SUBSCRIBE);
+	bus_clients_free(l);
+	cr_assert(not(bus_client_may_some(bus_clients_find(less, KEY_A), BUS_SUBSCRIBE)));
+	cr_assert(bus_client_may(bus_clients_find(less, KEY_A), BUS_SUBMIT, "s"));
+	cr_assert(eq(uint, bus_clients_find(less, KEY_A)->share, 7));
+	cr_assert(bus_client_may(bus_clients_find(less, KEY_B), BUS_SUBSCRIBE, "s"));
+	bus_clients_free(less);
 }
 
 Test(bus_clients, list_that_is_wrong_is_refused_by_line)
@@ -152,6 +171,9 @@ Test(bus_clients, list_that_is_wrong_is_refused_by_line)
 		{ "[client.lab]\nkey = " KEY_A "\nsubmit = a/b\n", ":3: submit" },
 		{ "[client.lab]\nkey = " KEY_A "\nwork = yes\n", ":3: work" },
 		{ "[client.lab]\nkey = " KEY_A "\nread = *\n", "no read" },
+		{ "[client.lab]\nkey = " KEY_A "\nshare = 0\n", ":3: share" },
+		{ "[client.lab]\nkey = " KEY_A "\nshare = 101\n", ":3: share" },
+		{ "[client.lab]\nkey = " KEY_A "\nshare = -1\n", ":3: share" },
 		{ "[client.LAB]\n", "[client.NAME]" },
 		{ "[lab]\n", "[client.NAME]" },
 		{ "key = " KEY_A "\n", "before the first" },

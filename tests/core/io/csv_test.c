@@ -138,7 +138,7 @@ Test(io_csv, columns_have_a_limit)
 			ok(read_bytes(text.data, text.len, &out, &e));
 		}
 	}
-	fails(read_bytes(text.data, text.len, &out, &e), AS_EFORMAT,
+	fails(read_bytes(text.data, text.len, &out, &e), AS_ESHAPE,
 	      "columns: 10000, the limit is 4096");
 	as_buf_free(&text);
 	as_buf_free(&out);

@@ -372,8 +372,19 @@ Test(table_kind, limits_that_are_set_hold_at_one_less_and_one_more)
 			kit_refuses(&k, &item, tables[i].limit, tables[i].text);
 		}
 	}
+	/* What the reader of CSV takes at most has the same name. */
+	kit_limit(&k, "columns", 4096);
+	for (int more = -1; more <= 1; more++) {
+		fill_table(&text, 1, 4096 + more);
+		item = sheet(text.data);
+		if (more <= 0) {
+			kit_refuses(&k, &item, "table_cells", "more than");
+		} else {
+			kit_refuses(&k, &item, "table_columns", "columns: 4097, the limit is 4096");
+		}
+	}
+	kit_limit(&k, "columns", 7);
 	kit_limit(&k, "rows", 100);
-	kit_limit(&k, "bytes", item.size - 1);
 	fill_table(&text, 2, 7);
 	item = sheet(text.data);
 	kit_limit(&k, "bytes", item.size + 1);
