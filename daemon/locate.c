@@ -32,8 +32,18 @@ int dm_plugin_find(const char *self, const char *plugin, struct as_buf *out, str
 		       folder, self, folders[0], folder, self, folders[1]);
 }
 
-/* Whoever may write the file or a folder above it decides what workers run. A folder like /tmp is
- * one where only owners take away what is theirs. */
+/* Whether more than its owner, root and this program's own group may write it. A folder like /tmp
+ * is one where only owners take away what is theirs. */
+static bool is_open(const struct stat *st)
+{
+	if (S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX) != 0) {
+		return false;
+	}
+	return (st->st_mode & S_IWOTH) != 0 ||
+	       ((st->st_mode & S_IWGRP) != 0 && st->st_gid != 0 && st->st_gid != getegid());
+}
+
+/* Whoever may write the file or a folder above it decides what workers run. */
 static int check_owners(const char *plugin, struct as_err *e)
 {
 	char *path = realpath(plugin, NULL);
@@ -48,8 +58,7 @@ static int check_owners(const char *plugin, struct as_err *e)
 
 		if (stat(path, &st) != 0) {
 			rc = as_fail(e, AS_EIO, "plugin %s: %s", path, strerror(errno));
-		} else if ((st.st_mode & S_IWOTH) != 0 &&
-			   !(S_ISDIR(st.st_mode) && (st.st_mode & S_ISVTX) != 0)) {
+		} else if (is_open(&st)) {
 			rc = as_fail(e, AS_ECONFIG,
 				     "plugin %s: %s has mode %03o, others may write it", plugin,
 				     path, st.st_mode & 0777);

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* A tree as it is installed or built; the path of its program. */
 static const char *tree(const char *plugins)
@@ -74,4 +75,12 @@ Test(daemon_locate, attack_37_plugin_that_others_may_write_is_refused)
 	fails(dm_plugins_check(self, &c, &e), AS_ECONFIG, "plugins has mode 777");
 	cr_assert(zero(int, chmod(tmpdir_path("plugins"), 01777)));
 	ok(dm_plugins_check(self, &c, &e));
+	/* A group of one's own may, another may not. */
+	cr_assert(zero(int, chmod(tmpdir_path("plugins"), 0775)));
+	ok(dm_plugins_check(self, &c, &e));
+	if (chown(tmpdir_path("plugins"), (uid_t)-1, getegid() + 1) != 0) {
+		(void)fprintf(stderr, "skipped: only root gives a folder to another group\n");
+		return;
+	}
+	fails(dm_plugins_check(self, &c, &e), AS_ECONFIG, "plugins has mode 775");
 }
