@@ -7,6 +7,7 @@
 #include "core/nn/embed.h"
 #include "core/nn/linear.h"
 #include "core/nn/stack.h"
+#include "core/nn/team.h"
 #include "core/tensor/q8.h"
 #include "core/tensor/rows.h"
 
@@ -35,7 +36,8 @@ struct network {
 	struct nn_embed word;
 	struct nn_linear patch, cell, head;
 	struct nn_stack stack;
-	size_t position; /* [TOKENS, WIDTH] */
+	struct nn_team *team; /* of a lone case; NULL: the caller alone */
+	size_t position;      /* [TOKENS, WIDTH] */
 };
 
 struct kase {
@@ -100,9 +102,11 @@ static void network_close(struct network *n)
 	nn_params_free(&n->ps);
 }
 
-static void network_fwd(const struct network *n, struct as_arena *mem, struct kase *c)
+/* team: who shares the case; NULL: nobody. */
+static void network_fwd(const struct network *n, struct as_arena *mem, struct nn_team *team,
+			struct kase *c)
 {
-	const struct nn_step s = { .p = n->ps.v, .mem = mem };
+	const struct nn_step s = { .p = n->ps.v, .mem = mem, .team = team };
 	const struct nn_bags words = { WORDS, c->start, c->ids };
 	float *x = as_alloc(mem, (size_t)TOKENS * WIDTH, sizeof *x);
 	uint32_t *all = as_alloc(mem, TOKENS, sizeof *all);
@@ -159,7 +163,7 @@ struct crew {
 static void take(struct crew *c, struct as_arena *mem)
 {
 	for (size_t i; (i = atomic_fetch_add(&c->next, 1)) < c->cases;) {
-		network_fwd(c->net, mem, &c->kase[i]);
+		network_fwd(c->net, mem, c->cases == 1 ? c->net->team : NULL, &c->kase[i]);
 	}
 }
 
@@ -327,13 +331,16 @@ void bench_network(size_t threads)
 	}
 	for (int int8 = 0; int8 < 2; int8++) {
 		struct network net;
+		struct as_err e;
 
 		network_open(&net, int8 == 1);
+		must(nn_team_open(&net.team, threads, MEMORY, &e), &e);
 		if (threads == 1) {
 			time_core(&net, kase, int8 == 1);
 		} else {
 			time_batches(&net, kase, threads, int8 == 1);
 		}
+		nn_team_close(net.team);
 		network_close(&net);
 	}
 	free(kase);

@@ -8,6 +8,7 @@
 #include "core/base/buf.h"
 #include "core/io/csv.h"
 #include "core/io/model.h"
+#include "core/nn/team.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -19,14 +20,18 @@
 #define ENC_PASTE(kind, what)  kind##what
 #define ENC_MEMBER(kind, what) ENC_PASTE(kind, what)
 
-enum { MEM_BASE = 64 << 20 }; /* attention scores of 1,024 tokens, the image's stem */
+enum {
+	MEM_BASE = 64 << 20, /* attention scores of 1,024 tokens, the image's stem */
+	THREADS_MAX = 64,
+};
 
 struct assay_encoder {
 	const struct assay_host *host;
 	struct io_task task;
 	struct json_t *statistics;
 	struct nn_params params;
-	struct as_arena mem; /* of the item in hand */
+	struct as_arena mem;  /* of the item in hand */
+	struct nn_team *team; /* threads that share it; NULL: the caller alone */
 	void *enc;
 	struct as_err *why; /* [whys] of the last call's items */
 	size_t whys;
@@ -37,6 +42,7 @@ static void encoder_destroy(struct assay_encoder *p)
 	if (p == NULL) {
 		return;
 	}
+	nn_team_close(p->team);
 	ENC_KIND.close(p->enc);
 	io_json_free(p->statistics);
 	nn_params_free(&p->params);
@@ -83,29 +89,45 @@ out:
 	return rc;
 }
 
-/* The limits that the encoder's section sets. */
-static int read_limits(struct assay_encoder *p, struct as_err *e)
+/* A number of the encoder's section, as it was where the section does not say it. */
+static int read_number(struct assay_encoder *p, const char *key, uint64_t max, uint64_t *n,
+		       struct as_err *e)
 {
-	for (size_t i = 0; i < ENC_KIND.limits; i++) {
-		const struct enc_limit *l = &ENC_KIND.limit[i];
-		char key[2 * IO_NAME_SIZE];
-		const char *value;
-		char *end;
-		uint64_t most;
+	const char *value = p->host->config(p->host->ctx, key);
+	char *end;
 
-		(void)snprintf(key, sizeof key, "%s.%s", ENC_KIND.modality, l->name);
-		value = p->host->config(p->host->ctx, key);
-		if (value == NULL) {
-			continue;
-		}
-		most = strtoull(value, &end, 10);
-		if (value[0] < '0' || value[0] > '9' || *end != '\0' || most < 1 || most > l->max) {
-			return as_fail(e, AS_ECONFIG, "%s: want 1 to %" PRIu64 ", got \"%.40s\"",
-				       key, l->max, value);
-		}
-		ENC_KIND.set_limit(p->enc, i, most);
+	if (value == NULL) {
+		return AS_OK;
+	}
+	*n = strtoull(value, &end, 10);
+	if (value[0] < '0' || value[0] > '9' || *end != '\0' || *n < 1 || *n > max) {
+		return as_fail(e, AS_ECONFIG, "%s: want 1 to %" PRIu64 ", got \"%.40s\"", key, max,
+			       value);
 	}
 	return AS_OK;
+}
+
+/* The limits that the encoder's section sets, and how many threads share an item. */
+static int read_section(struct assay_encoder *p, struct as_err *e)
+{
+	uint64_t threads = 1;
+	int rc = AS_OK;
+
+	for (size_t i = 0; i < ENC_KIND.limits && rc == AS_OK; i++) {
+		const struct enc_limit *l = &ENC_KIND.limit[i];
+		char key[2 * IO_NAME_SIZE];
+		uint64_t most = 0;
+
+		(void)snprintf(key, sizeof key, "%s.%s", ENC_KIND.modality, l->name);
+		rc = read_number(p, key, l->max, &most, e);
+		if (rc == AS_OK && most > 0) {
+			ENC_KIND.set_limit(p->enc, i, most);
+		}
+	}
+	if (rc == AS_OK) {
+		rc = read_number(p, "threads", THREADS_MAX, &threads, e);
+	}
+	return rc == AS_OK ? nn_team_open(&p->team, threads, most_bytes(&p->task.hyper), e) : rc;
 }
 
 static int encoder_create(const struct assay_host *host, struct assay_encoder **out, char *why,
@@ -129,7 +151,7 @@ static int encoder_create(const struct assay_host *host, struct assay_encoder **
 		(void)as_wrap(&e, "%s", path);
 		goto out;
 	}
-	TRY(read_limits(p, &e));
+	TRY(read_section(p, &e));
 out:
 	io_model_close(&m);
 	if (rc != AS_OK) {
@@ -160,7 +182,7 @@ static bool all_finite(const float *v, size_t n)
 static int encode_one(struct assay_encoder *p, const struct assay_item *item,
 		      struct assay_features *out, struct as_err *e)
 {
-	const struct nn_step step = { .p = p->params.v, .mem = &p->mem };
+	const struct nn_step step = { .p = p->params.v, .mem = &p->mem, .team = p->team };
 	struct enc_input in;
 	void *act;
 	int rc = ENC_KIND.prepare(p->enc, item, &in, e);

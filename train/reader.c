@@ -3,6 +3,7 @@
 
 #include "core/base/clock.h"
 #include "core/io/model.h"
+#include "core/nn/team.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -75,8 +76,15 @@ out:
 	return rc;
 }
 
+int tr_reader_serve(struct tr_reader *r, size_t threads, struct as_err *e)
+{
+	nn_params_serve(&r->net.ps);
+	return nn_team_open(&r->team, threads, ARENA_BYTES, e);
+}
+
 void tr_reader_close(struct tr_reader *r)
 {
+	nn_team_close(r->team);
 	as_arena_free(&r->mem);
 	tr_frozen_close(&r->frozen);
 	tr_net_close(&r->net);
@@ -102,7 +110,7 @@ static int read_page(struct tr_reader *r, const struct io_case *c, const struct 
 	const struct io_task *task = &r->judge.task;
 	const struct assay_item item = { part->data.data ? part->data.data : "", part->data.len,
 					 part->type, task->part[part->spec].name, part->page };
-	const struct nn_step step = { .p = r->net.ps.v, .mem = &r->mem };
+	const struct nn_step step = { .p = r->net.ps.v, .mem = &r->mem, .team = r->team };
 	const int k = r->net.enc.of[part->spec];
 	struct enc_input in = { 0 };
 	struct tr_rows rows = { 0 };

@@ -11,8 +11,9 @@ struct tr_reader {
 	struct tr_net net;     /* all weights again, for the encoders */
 	struct json_t *statistics;
 	struct tr_frozen frozen;
-	struct as_arena mem; /* of the case in hand */
-	uint64_t replaced;   /* bytes of parts that were not UTF-8, so far */
+	struct as_arena mem;  /* of the case in hand */
+	struct nn_team *team; /* threads that share it; NULL: the caller alone */
+	uint64_t replaced;    /* bytes of parts that were not UTF-8, so far */
 };
 
 /* AS_EFORMAT and AS_ESHAPE name the file; AS_EUSAGE: a frozen part's features come from nowhere.
@@ -23,6 +24,9 @@ int tr_reader_open(struct tr_reader *r, const char *path, const struct tr_origin
 /* The same from a file that is open; it may be closed after. */
 int tr_reader_read(struct tr_reader *r, const struct io_model *m, const struct tr_origin *origin,
 		   struct as_err *e) AS_CHECKED;
+/* To judge only: lays the weights out, which must not change any more, and lets this many threads
+ * share the encoding of a case. The same bits, sooner. */
+int tr_reader_serve(struct tr_reader *r, size_t threads, struct as_err *e) AS_CHECKED;
 void tr_reader_close(struct tr_reader *r);
 
 /* Why a case was refused; the error says it in words. */

@@ -26,6 +26,7 @@
 #include "core/nn/attn_q8.h"
 #include "core/nn/band.h"
 #include "core/nn/loss.h"
+#include "core/nn/team.h"
 #include "core/tensor/f32.h"
 #include "core/tensor/gemm.h"
 #include "core/tensor/q8_rows.h"
@@ -113,22 +114,35 @@ static void open_all(const struct nn_attn *l, struct nn_attn_act *a)
 	a->opened = l->h;
 }
 
-/* y[:, c0:c1] = x W[c0:c1, :]' */
-static void project(const struct nn_linear *w, const struct nn_attn_act *a, const float *p,
-		    float *y, size_t c0, size_t c1)
+/* What the parts of one forward pass share. */
+struct pass {
+	const struct nn_attn *l;
+	struct nn_attn_act *a;
+	float *y;
+	bool keeps;
+};
+
+/* Rows [i0, i1) of y[:, c0:c1] = x W[c0:c1, :]' */
+static void project(const struct pass *f, const struct nn_linear *w, const float *p, float *y,
+		    size_t h0, size_t h1, size_t i0, size_t i1)
 {
+	const size_t c0 = h0 * f->l->k;
+	const size_t c1 = h1 * f->l->k;
+	const float *x = f->a->x + i0 * w->in;
+
+	y += i0 * w->out + c0;
 	if (w->laid.f32 != NULL) {
 		const struct tn_f32_right b = tn_f32_part(w->laid.f32, c0, c1, 0, w->in);
 
-		tn_f32_product(&(struct tn_f32_left){ a->x, w->in, 1 }, &b,
-			       &(struct tn_out){ y + c0, w->out, false }, a->n);
+		tn_f32_product(&(struct tn_f32_left){ x, w->in, 1 }, &b,
+			       &(struct tn_out){ y, w->out, false }, i1 - i0);
 		return;
 	}
-	for (size_t i = 0; i < a->n; i++) {
-		memset(y + i * w->out + c0, 0, (c1 - c0) * sizeof *y);
+	for (size_t i = 0; i < i1 - i0; i++) {
+		memset(y + i * w->out, 0, (c1 - c0) * sizeof *y);
 	}
-	tn_gemm_nt((struct tn_mat){ y + c0, w->out }, (struct tn_cmat){ a->x, w->in },
-		   (struct tn_cmat){ p + w->w + c0 * w->in, w->in }, a->n, c1 - c0, w->in);
+	tn_gemm_nt((struct tn_mat){ y, w->out }, (struct tn_cmat){ x, w->in },
+		   (struct tn_cmat){ p + w->w + c0 * w->in, w->in }, i1 - i0, c1 - c0, w->in);
 }
 
 /* Scores of one head's tile, softmax included: out [i1 - i0, keys]. */
@@ -180,11 +194,9 @@ static void carve(const struct nn_attn *l, const struct nn_step *s, struct nn_at
 	for (size_t i = 0; i < sizeof matrix / sizeof *matrix; i++) {
 		*matrix[i] = as_alloc(s->mem, a->n * l->w, sizeof(float));
 	}
-	if (!nn_step_keeps(s)) { /* gate and share are multiplied in place; one tile serves all */
+	if (!nn_step_keeps(s)) { /* gate and share are multiplied in place */
 		a->qg = a->q;
 		a->z = a->av;
-		a->a_head = 0;
-		a->a = as_alloc(s->mem, most, sizeof(float));
 		return;
 	}
 	a->qg = l->gated ? as_alloc(s->mem, a->n * l->w, sizeof(float)) : a->q;
@@ -193,65 +205,105 @@ static void carve(const struct nn_attn *l, const struct nn_step *s, struct nn_at
 	a->a = as_alloc(s->mem, l->h * all, sizeof(float));
 }
 
-/* to[:, c0:c1] = from[:, c0:c1] by[c0:c1] for each of n rows; to may be from. */
+/* Rows [i0, i1) of to[:, c0:c1] = from[:, c0:c1] by[c0:c1]; to may be from. */
 static void scale_columns(float *to, const float *from, const float *by, const struct nn_attn *l,
-			  size_t n, size_t c0, size_t c1)
+			  size_t h0, size_t h1, size_t i0, size_t i1)
 {
-	for (size_t i = 0; i < n; i++) {
-		for (size_t j = c0; j < c1; j++) {
+	for (size_t i = i0; i < i1; i++) {
+		for (size_t j = h0 * l->k; j < h1 * l->k; j++) {
 			to[i * l->w + j] = from[i * l->w + j] * by[j];
 		}
 	}
 }
 
-/* y += z W_o' over the columns of the heads [h0, h1) */
-static void put_out(const struct nn_attn *l, const struct nn_step *s, const struct nn_attn_act *a,
-		    float *y, size_t h0, size_t h1)
+/* Rows [i0, i1) of Q, K, V and Qg of the heads that are computed, and of AV where it begins. */
+static void project_rows(void *ctx, const struct nn_step *s, size_t i0, size_t i1)
 {
-	const size_t c0 = h0 * l->k;
-	const size_t c1 = h1 * l->k;
+	const struct pass *f = ctx;
+	const struct nn_attn *l = f->l;
+	const struct nn_attn_act *a = f->a;
 
-	if (l->o.laid.f32 != NULL) {
-		const struct tn_f32_right b = tn_f32_part(l->o.laid.f32, 0, l->d, c0, c1);
-
-		tn_f32_product(&(struct tn_f32_left){ a->z + c0, l->w, 1 }, &b,
-			       &(struct tn_out){ y, l->d, true }, a->n);
-		return;
+	for (size_t h0 = 0, h1; h0 < l->h; h0 = h1) {
+		h1 = nn_attn_run(l, a, h0);
+		if (!f->keeps && !a->open[h0]) {
+			continue;
+		}
+		project(f, &l->q, s->p, a->q, h0, h1, i0, i1);
+		project(f, &l->kk, s->p, a->k, h0, h1, i0, i1);
+		project(f, &l->v, s->p, a->v, h0, h1, i0, i1);
+		if (l->gated) {
+			scale_columns(a->qg, a->q, a->gate, l, h0, h1, i0, i1);
+		}
+		for (size_t i = i0; i < i1; i++) {
+			memset(a->av + i * l->w + h0 * l->k, 0, (h1 - h0) * l->k * sizeof(float));
+		}
 	}
-	tn_gemm_nt((struct tn_mat){ y, l->d }, (struct tn_cmat){ a->z + c0, l->w },
-		   (struct tn_cmat){ s->p + l->o.w + c0, l->w }, a->n, l->d, c1 - c0);
 }
 
-/* Q, K, V of the heads [h0, h1) and their outputs, scaled by their shares, into z. */
-static void run_heads(const struct nn_attn *l, const struct nn_step *s, struct nn_attn_act *a,
-		      size_t h0, size_t h1)
+/* A V of the heads [h0, h1), where they are computed. */
+static void run_heads(void *ctx, const struct nn_step *s, size_t h0, size_t h1)
 {
-	const size_t c0 = h0 * l->k;
-	const size_t c1 = h1 * l->k;
+	const struct pass *f = ctx;
+	const struct nn_attn *l = f->l;
+	const struct nn_attn_act *a = f->a;
+	float *one = NULL;
+	size_t most;
 
-	project(&l->q, a, s->p, a->q, c0, c1);
-	project(&l->kk, a, s->p, a->k, c0, c1);
-	project(&l->v, a, s->p, a->v, c0, c1);
-	if (l->gated) {
-		scale_columns(a->qg, a->q, a->gate, l, a->n, c0, c1); /* Qg = Q g */
-	}
-	for (size_t i = 0; i < a->n; i++) {
-		memset(a->av + i * l->w + c0, 0, (c1 - c0) * sizeof(float));
+	if (!f->keeps) {
+		(void)nn_tile_scores(l, a->n, &most);
+		one = as_alloc(s->mem, most, sizeof *one);
 	}
 	for (size_t h = h0; h < h1; h++) {
-		float *soft = a->a + h * a->a_head;
+		float *soft = f->keeps ? a->a + h * a->a_head : one;
 
-		for (size_t i = 0; i < a->n;) {
+		for (size_t i = 0; i < a->n && (f->keeps || a->open[h]);) {
 			const struct nn_tile t = nn_tile_at(l, a->reach[h], i, a->n);
 
 			attend(l, a, h, &t, soft);
 			mix(l, a, h, &t, soft);
-			soft += a->a_head == 0 ? 0 : (t.i1 - t.i0) * nn_tile_keys(&t);
+			soft += f->keeps ? (t.i1 - t.i0) * nn_tile_keys(&t) : 0;
 			i = t.i1;
 		}
 	}
-	if (l->gated) {
-		scale_columns(a->z, a->av, a->scale, l, a->n, c0, c1); /* z = s AV */
+}
+
+/* Rows [i0, i1) of y += z W_o' over the columns of the heads [h0, h1) */
+static void put_out(const struct pass *f, const float *p, size_t h0, size_t h1, size_t i0,
+		    size_t i1)
+{
+	const struct nn_attn *l = f->l;
+	const size_t c0 = h0 * l->k;
+	const size_t c1 = h1 * l->k;
+	const float *z = f->a->z + i0 * l->w + c0;
+	float *y = f->y + i0 * l->d;
+
+	if (l->o.laid.f32 != NULL) {
+		const struct tn_f32_right b = tn_f32_part(l->o.laid.f32, 0, l->d, c0, c1);
+
+		tn_f32_product(&(struct tn_f32_left){ z, l->w, 1 }, &b,
+			       &(struct tn_out){ y, l->d, true }, i1 - i0);
+		return;
+	}
+	tn_gemm_nt((struct tn_mat){ y, l->d }, (struct tn_cmat){ z, l->w },
+		   (struct tn_cmat){ p + l->o.w + c0, l->w }, i1 - i0, l->d, c1 - c0);
+}
+
+/* Rows [i0, i1) of z = s AV of the heads that are computed and y = z W_o' + b_o by the open ones.
+ */
+static void out_rows(void *ctx, const struct nn_step *s, size_t i0, size_t i1)
+{
+	const struct pass *f = ctx;
+	const struct nn_attn *l = f->l;
+
+	tn_set_rows(f->y + i0 * l->d, s->p + l->o.b, i1 - i0, l->d);
+	for (size_t h0 = 0, h1; h0 < l->h; h0 = h1) {
+		h1 = nn_attn_run(l, f->a, h0);
+		if (l->gated && (f->keeps || f->a->open[h0])) {
+			scale_columns(f->a->z, f->a->av, f->a->scale, l, h0, h1, i0, i1);
+		}
+		if (f->a->open[h0]) {
+			put_out(f, s->p, h0, h1, i0, i1);
+		}
 	}
 }
 
@@ -290,6 +342,7 @@ static void fade(const struct nn_attn *l, const struct nn_step *s, struct nn_att
 void nn_attn_fwd(const struct nn_attn *l, const struct nn_step *s, struct nn_attn_act *a,
 		 const float *restrict x, float *restrict y, size_t n)
 {
+	struct pass f = { .l = l, .a = a, .y = y, .keeps = nn_step_keeps(s) };
 	size_t mark;
 
 	a->n = n;
@@ -304,184 +357,11 @@ void nn_attn_fwd(const struct nn_attn *l, const struct nn_step *s, struct nn_att
 		return;
 	}
 	carve(l, s, a);
-	tn_set_rows(y, s->p + l->o.b, n, l->d);
-	for (size_t h0 = 0, h1; h0 < l->h; h0 = h1) {
-		h1 = nn_attn_run(l, a, h0);
-		if (nn_step_keeps(s) || a->open[h0]) {
-			run_heads(l, s, a, h0, h1);
-		}
-		if (a->open[h0]) {
-			put_out(l, s, a, y, h0, h1);
-		}
-	}
+	nn_team_run(s, n, nn_team_share(s, n), project_rows, &f);
+	nn_team_run(s, l->h, s->team != NULL ? 1 : l->h, run_heads, &f);
+	nn_team_run(s, n, nn_team_share(s, n), out_rows, &f);
 	if (!nn_step_keeps(s)) {
 		as_arena_reset(s->mem, mark);
-		a->q = a->k = a->v = a->qg = a->av = a->z = a->a = a->fade = NULL;
+		a->q = a->k = a->v = a->qg = a->av = a->z = a->fade = NULL;
 	}
-}
-
-/* Gradients of one head's tile: dqg, dk, dv are added to. */
-static void tile_bwd(const struct nn_attn *l, const struct nn_attn_act *a, size_t h,
-		     const struct nn_tile *t, const float *soft, const float *const dav,
-		     float *const d[3], float *scratch)
-{
-	const size_t at = h * l->k;
-	const size_t m = t->i1 - t->i0;
-	const size_t ld = nn_tile_keys(t);
-	const struct tn_cmat dy = { dav + t->i0 * l->w + at, l->w };
-	const struct tn_cmat qg = { a->qg + t->i0 * l->w + at, l->w };
-	const struct tn_mat dq = { d[0] + t->i0 * l->w + at, l->w };
-	const size_t from[] = { 0, t->j0 };
-	const size_t count[] = { t->near, t->j1 - t->j0 };
-	const size_t col[] = { 0, t->near };
-
-	memset(scratch, 0, m * ld * sizeof *scratch);
-	for (size_t i = 0; i < 2; i++) {
-		const size_t row = from[i] * l->w + at;
-
-		if (count[i] == 0) {
-			continue;
-		}
-		tn_gemm_nt((struct tn_mat){ scratch + col[i], ld }, dy,
-			   (struct tn_cmat){ a->v + row, l->w }, m, count[i], l->k); /* dA */
-		tn_gemm_tn((struct tn_mat){ d[2] + row, l->w },
-			   (struct tn_cmat){ soft + col[i], ld }, dy, count[i], l->k, m); /* dV */
-	}
-	tn_softmax_rows_bwd(soft, scratch, m, ld, ld, 1.0F / sqrtf((float)l->k)); /* dS */
-	for (size_t i = 0; i < 2; i++) {
-		const size_t row = from[i] * l->w + at;
-		const struct tn_cmat ds = { scratch + col[i], ld };
-
-		if (count[i] == 0) {
-			continue;
-		}
-		tn_gemm_nn(dq, ds, (struct tn_cmat){ a->k + row, l->w }, m, l->k, count[i]);
-		tn_gemm_tn((struct tn_mat){ d[1] + row, l->w }, ds, qg, count[i], l->k, m);
-	}
-}
-
-/* From dz to dav in place; returns the head's ds. */
-static float share_bwd(const struct nn_attn *l, const struct nn_attn_act *a, size_t h, float *dz)
-{
-	float ds = 0.0F;
-
-	for (size_t i = 0; i < a->n; i++) {
-		float *row = dz + i * l->w + h * l->k;
-
-		ds += tn_dot(row, a->av + i * l->w + h * l->k, l->k);
-		for (size_t j = 0; j < l->k; j++) {
-			row[j] *= a->share[h];
-		}
-	}
-	return ds;
-}
-
-/* dqg becomes dq in place; the gate's weights and xbar get their gradients. */
-static void gate_bwd(const struct nn_attn *l, const struct nn_step *s, const struct nn_attn_act *a,
-		     const float *ds, float *dqg, float *dxbar)
-{
-	float *dg = as_alloc(s->mem, l->w, sizeof *dg);
-
-	for (size_t j = 0; j < l->w; j++) {
-		dg[j] = (ds[j / l->k] + s->gate_loss) / (float)l->k;
-	}
-	for (size_t i = 0; i < a->n; i++) {
-		tn_mul_add(dg, dqg + i * l->w, a->q + i * l->w, l->w);
-		tn_mul(dqg + i * l->w, a->gate, l->w); /* dQ = dQg g */
-	}
-	for (size_t j = 0; j < l->w; j++) {
-		dg[j] *= a->gate[j] * (1.0F - a->gate[j]);
-	}
-	nn_linear_bwd(&l->gate, s->p, s->g, a->xbar, dg, dxbar, 1);
-}
-
-/* The gradients of what was chosen from xbar: of gates and spans, and of x through both. */
-static void choice_bwd(const struct nn_attn *l, const struct nn_step *s,
-		       const struct nn_attn_act *a, const float *ds, float *dspan, float *dqg,
-		       float *dx)
-{
-	float *dxbar = as_zalloc(s->mem, l->d, sizeof *dxbar);
-
-	if (l->gated) {
-		gate_bwd(l, s, a, ds, dqg, dxbar);
-	}
-	if (nn_span_on(l, a->n)) {
-		nn_span_bwd(l, s, a, dspan, dxbar);
-	}
-	for (size_t i = 0; i < a->n; i++) {
-		tn_axpy(dx + i * l->d, 1.0F / (float)a->n, dxbar, l->d);
-	}
-}
-
-/* What the tile's dS say of its head's span. */
-static float tile_dspan(const struct nn_attn *l, const struct nn_tile *t, const float *slope,
-			const float *ds)
-{
-	const size_t half = l->window / 2;
-	const size_t ld = nn_tile_keys(t);
-	float sum = 0.0F;
-
-	for (size_t i = t->i0; i < t->i1; i++) {
-		size_t from;
-		size_t to;
-
-		nn_tile_sees(t, i, &from, &to);
-		sum += tn_dot(ds + (i - t->i0) * ld + t->near + from - t->j0,
-			      slope + half + from - i, to - from);
-	}
-	return sum;
-}
-
-/* Gradients of one head from dav: d as in tile_bwd; returns that of its span. */
-static float head_bwd(const struct nn_attn *l, const struct nn_step *s, const struct nn_attn_act *a,
-		      size_t h, const float *dav, float *const d[3])
-{
-	const size_t mark = s->mem->used;
-	const float *soft = a->a + h * a->a_head;
-	float *slope = as_alloc(s->mem, nn_span_table(l), sizeof *slope);
-	float dspan = 0.0F;
-	size_t most;
-	float *scratch;
-
-	(void)nn_tile_scores(l, a->n, &most);
-	scratch = as_alloc(s->mem, most, sizeof *scratch);
-	nn_span_slope(l, a, h, slope);
-	for (size_t i = 0; i < a->n;) {
-		const struct nn_tile t = nn_tile_at(l, a->reach[h], i, a->n);
-
-		tile_bwd(l, a, h, &t, soft, dav, d, scratch);
-		if (t.band && a->fade != NULL) {
-			dspan += tile_dspan(l, &t, slope, scratch);
-		}
-		soft += (t.i1 - t.i0) * nn_tile_keys(&t);
-		i = t.i1;
-	}
-	as_arena_reset(s->mem, mark);
-	return dspan;
-}
-
-void nn_attn_bwd(const struct nn_attn *l, const struct nn_step *s, const struct nn_attn_act *a,
-		 const float *restrict dy, float *restrict dx)
-{
-	const size_t mark = s->mem->used;
-	const size_t size = a->n * l->w;
-	float *dz = as_zalloc(s->mem, size, sizeof *dz);
-	float *const d[] = { as_zalloc(s->mem, size, sizeof *dz),
-			     as_zalloc(s->mem, size, sizeof *dz),
-			     as_zalloc(s->mem, size, sizeof *dz) }; /* dQg, dK, dV */
-	float *ds = as_alloc(s->mem, l->h, sizeof *ds);
-	float *dspan = as_alloc(s->mem, l->h, sizeof *dspan);
-
-	nn_linear_bwd(&l->o, s->p, s->g, a->z, dy, dz, a->n); /* dz = dy W_o */
-	for (size_t h = 0; h < l->h; h++) {
-		ds[h] = l->gated ? share_bwd(l, a, h, dz) : 0.0F;
-		dspan[h] = head_bwd(l, s, a, h, dz, d);
-	}
-	if (l->gated || nn_span_on(l, a->n)) {
-		choice_bwd(l, s, a, ds, dspan, d[0], dx);
-	}
-	nn_linear_bwd(&l->q, s->p, s->g, a->x, d[0], dx, a->n);
-	nn_linear_bwd(&l->kk, s->p, s->g, a->x, d[1], dx, a->n);
-	nn_linear_bwd(&l->v, s->p, s->g, a->x, d[2], dx, a->n);
-	as_arena_reset(s->mem, mark);
 }

@@ -13,6 +13,7 @@
 #include "core/nn/attn_q8.h"
 
 #include "core/nn/band.h"
+#include "core/nn/team.h"
 #include "core/tensor/q8.h"
 #include "core/tensor/rows.h"
 
@@ -20,14 +21,21 @@
 #include <math.h>
 #include <string.h>
 
-struct work {
+/* What the parts of one pass share. */
+struct pass {
 	const struct nn_attn *l;
-	const struct nn_step *s;
 	const struct nn_attn_act *a;
 	uint8_t *xq; /* [n, ld] x, later z */
 	size_t ld;
-	float *xs;             /* [n] */
-	float *q, *k, *v, *z;  /* [n, w] */
+	float *xs;            /* [n] */
+	float *q, *k, *v, *z; /* [n, w] */
+	float *y;
+};
+
+/* What is needed for a head at a time. */
+struct work {
+	const struct pass *f;
+	struct as_arena *mem;
 	uint8_t *qq;           /* [n, k] of the head in hand */
 	int8_t *kq, *vq;       /* [n, k] */
 	float *qs, *ks, *vs;   /* [n], [n], [k] */
@@ -46,67 +54,102 @@ bool nn_attn_q8_on(const struct nn_attn *l)
 	       l->o.laid.q8 != NULL;
 }
 
-static void carve(struct work *w)
+static void carve(struct pass *f, struct as_arena *mem)
 {
-	const struct nn_attn *l = w->l;
-	struct as_arena *mem = w->s->mem;
-	const size_t n = w->a->n;
-	float **const matrix[] = { &w->q, &w->k, &w->v, &w->z };
+	const struct nn_attn *l = f->l;
+	const size_t n = f->a->n;
+	float **const matrix[] = { &f->q, &f->k, &f->v, &f->z };
+
+	f->ld = tn_round_up(l->d > l->w ? l->d : l->w, TN_STEP);
+	f->xq = as_alloc(mem, n, f->ld);
+	f->xs = as_alloc(mem, n, sizeof *f->xs);
+	for (size_t i = 0; i < 4; i++) {
+		*matrix[i] = as_alloc(mem, n * l->w, sizeof(float));
+	}
+}
+
+static void carve_head(struct work *w)
+{
+	const struct nn_attn *l = w->f->l;
+	const size_t n = w->f->a->n;
 	size_t rows;
 	const size_t keys = nn_tile_most(l, n, &rows);
 	const size_t ld = tn_round_up(keys, TN_PANEL);
 
-	w->ld = tn_round_up(l->d > l->w ? l->d : l->w, TN_STEP);
-	w->xq = as_alloc(mem, n, w->ld);
-	w->xs = as_alloc(mem, n, sizeof *w->xs);
-	for (size_t i = 0; i < 4; i++) {
-		*matrix[i] = as_alloc(mem, n * l->w, sizeof(float));
-	}
-	w->qq = as_alloc(mem, n, l->k);
-	w->kq = as_alloc(mem, n, l->k);
-	w->vq = as_alloc(mem, n, l->k);
-	w->qs = as_alloc(mem, n, sizeof *w->qs);
-	w->ks = as_alloc(mem, n, sizeof *w->ks);
-	w->vs = as_alloc(mem, l->k, sizeof *w->vs);
-	w->keys = as_alloc(mem, ld, l->k);
-	w->values = as_alloc(mem, tn_round_up(keys, TN_STEP), l->k);
-	w->key_scale = as_alloc(mem, ld, sizeof *w->key_scale);
-	w->key_shift = as_alloc(mem, ld, sizeof *w->key_shift);
-	w->scores = as_alloc(mem, rows * ld, sizeof *w->scores);
-	w->soft = as_alloc(mem, rows, ld);
-	w->part = as_alloc(mem, rows, sizeof *w->part);
+	w->qq = as_alloc(w->mem, n, l->k);
+	w->kq = as_alloc(w->mem, n, l->k);
+	w->vq = as_alloc(w->mem, n, l->k);
+	w->qs = as_alloc(w->mem, n, sizeof *w->qs);
+	w->ks = as_alloc(w->mem, n, sizeof *w->ks);
+	w->vs = as_alloc(w->mem, l->k, sizeof *w->vs);
+	w->keys = as_alloc(w->mem, ld, l->k);
+	w->values = as_alloc(w->mem, tn_round_up(keys, TN_STEP), l->k);
+	w->key_scale = as_alloc(w->mem, ld, sizeof *w->key_scale);
+	w->key_shift = as_alloc(w->mem, ld, sizeof *w->key_shift);
+	w->scores = as_alloc(w->mem, rows * ld, sizeof *w->scores);
+	w->soft = as_alloc(w->mem, rows, ld);
+	w->part = as_alloc(w->mem, rows, sizeof *w->part);
 }
 
-/* y[:, c0:c1] = x W[c0:c1, :]' */
-static void project(const struct work *w, const struct nn_linear *from, float *y, size_t c0,
-		    size_t c1)
+/* Rows from i0 on of x, later of z, quantised. */
+static struct tn_q8_left rows_of(const struct pass *f, size_t i0)
 {
-	const struct tn_q8_left x = { w->xq, w->ld, w->xs };
+	return (struct tn_q8_left){ f->xq + i0 * f->ld, f->ld, f->xs + i0 };
+}
+
+/* Rows [i0, i1) of y[:, c0:c1] = x W[c0:c1, :]' for the heads [h0, h1) */
+static void project(const struct pass *f, const struct nn_linear *from, float *y, size_t h0,
+		    size_t h1, size_t i0, size_t i1)
+{
+	const size_t w = f->l->w;
+	const struct tn_q8_left x = rows_of(f, i0);
 	struct tn_q8_right b;
 
-	if (c1 - c0 == w->l->w) {
-		tn_q8_run(from->laid.q8, &x, NULL, y, w->a->n);
+	if (h1 - h0 == f->l->h) {
+		tn_q8_run(from->laid.q8, &x, NULL, y + i0 * w, i1 - i0);
 		return;
 	}
-	b = tn_q8_outputs(from->laid.q8, c0, c1);
-	tn_q8_product(&x, &b, &(struct tn_out){ y + c0, w->l->w, false }, w->a->n);
+	b = tn_q8_outputs(from->laid.q8, h0 * f->l->k, h1 * f->l->k);
+	tn_q8_product(&x, &b, &(struct tn_out){ y + i0 * w + h0 * f->l->k, w, false }, i1 - i0);
+}
+
+/* Rows [i0, i1) of Q, K, V of open heads; z of closed ones is zero. */
+static void project_rows(void *ctx, const struct nn_step *s, size_t i0, size_t i1)
+{
+	const struct pass *f = ctx;
+	const struct nn_attn *l = f->l;
+	const struct tn_float_rows x = { f->a->x + i0 * l->d, l->d, NULL };
+
+	(void)s;
+	tn_quantize_rows(&x, f->xq + i0 * f->ld, f->ld, f->xs + i0, i1 - i0, l->d);
+	if (f->a->opened < l->h) {
+		memset(f->z + i0 * l->w, 0, (i1 - i0) * l->w * sizeof *f->z);
+	}
+	for (size_t h0 = 0, h1; h0 < l->h; h0 = h1) {
+		h1 = nn_attn_run(l, f->a, h0);
+		if (f->a->open[h0]) {
+			project(f, &l->q, f->q, h0, h1, i0, i1);
+			project(f, &l->kk, f->k, h0, h1, i0, i1);
+			project(f, &l->v, f->v, h0, h1, i0, i1);
+		}
+	}
 }
 
 /* Queries, keys and values of head h in int8. */
 static void quantize_head(struct work *w, size_t h)
 {
-	const struct nn_attn *l = w->l;
+	const struct nn_attn *l = w->f->l;
 	const size_t at = h * l->k;
-	const size_t n = w->a->n;
-	const struct tn_float_rows q = { w->q + at, l->w, l->gated ? w->a->gate + at : NULL };
-	const struct tn_float_rows k = { w->k + at, l->w, NULL };
-	const struct tn_float_rows v = { w->v + at, l->w, NULL };
+	const size_t n = w->f->a->n;
+	const struct tn_float_rows q = { w->f->q + at, l->w, l->gated ? w->f->a->gate + at : NULL };
+	const struct tn_float_rows k = { w->f->k + at, l->w, NULL };
+	const struct tn_float_rows v = { w->f->v + at, l->w, NULL };
 
 	tn_quantize_rows(&q, w->qq, l->k, w->qs, n, l->k);
 	tn_quantize_keys(&k, w->kq, l->k, w->ks, n, l->k);
 	tn_quantize_columns(&v, w->vq, l->k, w->vs, n, l->k);
 	for (size_t j = 0; l->gated && j < l->k; j++) {
-		w->vs[j] *= w->a->share[h]; /* z = s AV */
+		w->vs[j] *= w->f->a->share[h]; /* z = s AV */
 	}
 	w->packed = (struct nn_tile){ 0 };
 }
@@ -115,7 +158,7 @@ static void quantize_head(struct work *w, size_t h)
 static const int8_t *gather(const struct work *w, const struct nn_tile *t, const int8_t *from,
 			    int8_t *to)
 {
-	const size_t k = w->l->k;
+	const size_t k = w->f->l->k;
 
 	if (t->near == 0) {
 		return from + t->j0 * k;
@@ -127,26 +170,26 @@ static const int8_t *gather(const struct work *w, const struct nn_tile *t, const
 
 static void pack(struct work *w, const struct nn_tile *t)
 {
-	const size_t mark = w->s->mem->used;
+	const size_t mark = w->mem->used;
 	const size_t keys = nn_tile_keys(t);
 	int8_t *rows;
 
 	if (w->packed.j0 == t->j0 && w->packed.j1 == t->j1 && w->packed.near == t->near) {
 		return;
 	}
-	rows = as_alloc(w->s->mem, keys, w->l->k);
-	tn_q8_pack(gather(w, t, w->kq, rows), w->l->k, keys, w->l->k, w->keys, w->key_shift);
-	tn_q8_pack_columns(gather(w, t, w->vq, rows), w->l->k, w->l->k, keys, w->values);
+	rows = as_alloc(w->mem, keys, w->f->l->k);
+	tn_q8_pack(gather(w, t, w->kq, rows), w->f->l->k, keys, w->f->l->k, w->keys, w->key_shift);
+	tn_q8_pack_columns(gather(w, t, w->vq, rows), w->f->l->k, w->f->l->k, keys, w->values);
 	memcpy(w->key_scale, w->ks, t->near * sizeof *w->ks);
 	memcpy(w->key_scale + t->near, w->ks + t->j0, (t->j1 - t->j0) * sizeof *w->ks);
-	as_arena_reset(w->s->mem, mark);
+	as_arena_reset(w->mem, mark);
 	w->packed = *t;
 }
 
 /* z of one head's tile. */
 static void attend(struct work *w, size_t h, const struct nn_tile *t)
 {
-	const struct nn_attn *l = w->l;
+	const struct nn_attn *l = w->f->l;
 	const size_t m = t->i1 - t->i0;
 	const size_t keys = nn_tile_keys(t);
 	const size_t ld = tn_round_up(keys, TN_PANEL);
@@ -167,57 +210,59 @@ static void attend(struct work *w, size_t h, const struct nn_tile *t)
 	pack(w, t);
 	tn_q8_product(&q, &k, &(struct tn_out){ w->scores, ld, false }, m);
 	if (t->band) {
-		nn_tile_mask(l, t, w->a->fade == NULL ? NULL : w->a->fade + h * nn_span_table(l),
+		nn_tile_mask(l, t,
+			     w->f->a->fade == NULL ? NULL : w->f->a->fade + h * nn_span_table(l),
 			     w->scores, ld);
 	}
 	tn_softmax_q8(w->scores, ld, w->soft, w->part, m, keys, 1.0F / sqrtf((float)l->k));
-	tn_q8_product(&soft, &v, &(struct tn_out){ w->z + t->i0 * l->w + h * l->k, l->w, false },
+	tn_q8_product(&soft, &v, &(struct tn_out){ w->f->z + t->i0 * l->w + h * l->k, l->w, false },
 		      m);
 }
 
-/* Q, K, V of the heads [h0, h1) and their z. */
-static void run_heads(struct work *w, size_t h0, size_t h1)
+/* z of the heads [h0, h1) that are open. */
+static void run_heads(void *ctx, const struct nn_step *s, size_t h0, size_t h1)
 {
-	const struct nn_attn *l = w->l;
+	const struct pass *f = ctx;
+	struct work w = { .f = f, .mem = s->mem };
 
-	project(w, &l->q, w->q, h0 * l->k, h1 * l->k);
-	project(w, &l->kk, w->k, h0 * l->k, h1 * l->k);
-	project(w, &l->v, w->v, h0 * l->k, h1 * l->k);
+	carve_head(&w);
 	for (size_t h = h0; h < h1; h++) {
-		quantize_head(w, h);
-		for (size_t i = 0; i < w->a->n;) {
-			const struct nn_tile t = nn_tile_at(l, w->a->reach[h], i, w->a->n);
+		if (f->a->open[h]) {
+			quantize_head(&w, h);
+		}
+		for (size_t i = 0; i < f->a->n && f->a->open[h];) {
+			const struct nn_tile t = nn_tile_at(f->l, f->a->reach[h], i, f->a->n);
 
-			attend(w, h, &t);
+			attend(&w, h, &t);
 			i = t.i1;
 		}
 	}
 }
 
-/* y = z W_o' + b_o by the columns of open heads; z of closed ones is zero. */
-static void put_out(struct work *w, float *y)
+/* Rows [i0, i1) of y = z W_o' + b_o by the columns of open heads. */
+static void out_rows(void *ctx, const struct nn_step *s, size_t i0, size_t i1)
 {
-	const struct nn_attn *l = w->l;
-	const float *bias = w->s->p + l->o.b;
-	const struct tn_float_rows z = { w->z, l->w, NULL };
+	const struct pass *f = ctx;
+	const struct nn_attn *l = f->l;
+	const float *bias = s->p + l->o.b;
+	const struct tn_float_rows z = { f->z + i0 * l->w, l->w, NULL };
+	struct tn_q8_left left = rows_of(f, i0);
+	float *y = f->y + i0 * l->d;
 
-	tn_quantize_rows(&z, w->xq, w->ld, w->xs, w->a->n, l->w);
-	if (w->a->opened == l->h) {
-		tn_q8_run(l->o.laid.q8, &(struct tn_q8_left){ w->xq, w->ld, w->xs }, bias, y,
-			  w->a->n);
+	tn_quantize_rows(&z, f->xq + i0 * f->ld, f->ld, f->xs + i0, i1 - i0, l->w);
+	if (f->a->opened == l->h) {
+		tn_q8_run(l->o.laid.q8, &left, bias, y, i1 - i0);
 		return;
 	}
-	for (size_t i = 0; i < w->a->n; i++) {
-		memcpy(y + i * l->d, bias, l->d * sizeof *y);
-	}
+	tn_set_rows(y, bias, i1 - i0, l->d);
 	for (size_t h0 = 0, h1; h0 < l->h; h0 = h1) {
-		h1 = nn_attn_run(l, w->a, h0);
-		if (w->a->open[h0]) {
+		h1 = nn_attn_run(l, f->a, h0);
+		if (f->a->open[h0]) {
 			const struct tn_q8_right b =
-			    tn_q8_inputs(l->o.laid.q8, h0 * l->k, h1 * l->k, w->s->mem);
+			    tn_q8_inputs(l->o.laid.q8, h0 * l->k, h1 * l->k, s->mem);
 
-			tn_q8_product(&(struct tn_q8_left){ w->xq + h0 * l->k, w->ld, w->xs }, &b,
-				      &(struct tn_out){ y, l->d, true }, w->a->n);
+			left.q = f->xq + i0 * f->ld + h0 * l->k;
+			tn_q8_product(&left, &b, &(struct tn_out){ y, l->d, true }, i1 - i0);
 		}
 	}
 }
@@ -225,21 +270,12 @@ static void put_out(struct work *w, float *y)
 void nn_attn_q8_fwd(const struct nn_attn *l, const struct nn_step *s, const struct nn_attn_act *a,
 		    float *y)
 {
-	struct work w = { .l = l, .s = s, .a = a };
+	struct pass f = { .l = l, .a = a, .y = y };
 	const size_t mark = s->mem->used;
-	const struct tn_float_rows x = { a->x, l->d, NULL };
 
-	carve(&w);
-	tn_quantize_rows(&x, w.xq, w.ld, w.xs, a->n, l->d);
-	if (a->opened < l->h) {
-		memset(w.z, 0, a->n * l->w * sizeof *w.z);
-	}
-	for (size_t h0 = 0, h1; h0 < l->h; h0 = h1) {
-		h1 = nn_attn_run(l, a, h0);
-		if (a->open[h0]) {
-			run_heads(&w, h0, h1);
-		}
-	}
-	put_out(&w, y);
+	carve(&f, s->mem);
+	nn_team_run(s, a->n, nn_team_share(s, a->n), project_rows, &f);
+	nn_team_run(s, l->h, s->team != NULL ? 1 : l->h, run_heads, &f);
+	nn_team_run(s, a->n, nn_team_share(s, a->n), out_rows, &f);
 	as_arena_reset(s->mem, mark);
 }

@@ -11,6 +11,7 @@
 #include "core/nn/block.h"
 
 #include "core/nn/drop.h"
+#include "core/nn/team.h"
 #include "core/tensor/q8.h"
 #include "core/tensor/rows.h"
 
@@ -48,7 +49,7 @@ static void attn_fwd(const struct nn_block *b, const struct nn_step *s, struct n
 	float *y = as_alloc(s->mem, size, sizeof *y);
 
 	a->x1 = as_alloc(s->mem, size, sizeof *a->x1);
-	nn_norm_fwd(&b->norm1, s->p, nn_step_keeps(s) ? &a->norm1 : NULL, s->mem, x, a->x1, n);
+	nn_norm_fwd(&b->norm1, s->p, &a->norm1, s->mem, x, a->x1, n);
 	nn_attn_fwd(&b->attn, s, &a->attn, a->x1, y, n);
 	a->keep1 = nn_drop_fwd(s, y, size);
 	tn_axpy(x, 1.0F, y, size);
@@ -95,29 +96,65 @@ static bool mlp_in_q8(const struct nn_block *b)
 	return b->up.laid.q8 != NULL && b->down.laid.q8 != NULL && b->up.out % TN_STEP == 0;
 }
 
+/* An inference's rows are independent but in attention. */
+struct rows {
+	const struct nn_block *b;
+	float *x, *y; /* y: norm1(x), later what attention made of it */
+	float *x1;
+};
+
+static void norm_rows(void *ctx, const struct nn_step *s, size_t i0, size_t i1)
+{
+	const struct rows *r = ctx;
+	const size_t d = r->b->norm1.d;
+
+	nn_norm_fwd(&r->b->norm1, s->p, NULL, s->mem, r->x + i0 * d, r->x1 + i0 * d, i1 - i0);
+}
+
+/* x += y and the MLP's half. */
+static void rest_rows(void *ctx, const struct nn_step *s, size_t i0, size_t i1)
+{
+	const struct rows *r = ctx;
+	const size_t d = r->b->norm2.d;
+	struct nn_block_act a;
+
+	tn_axpy(r->x + i0 * d, 1.0F, r->y + i0 * d, (i1 - i0) * d);
+	if (mlp_in_q8(r->b)) {
+		mlp_q8(r->b, s, r->x + i0 * d, i1 - i0);
+	} else {
+		mlp_fwd(r->b, s, &a, r->x + i0 * d, i1 - i0);
+	}
+}
+
+/* A long input needs the hidden layer of a few rows at a time. */
+static void serve(const struct nn_block *b, const struct nn_step *s, struct nn_block_act *a,
+		  float *x, size_t n)
+{
+	struct rows r = { .b = b, .x = x };
+	const size_t share = nn_team_share(s, n);
+	size_t mark;
+
+	r.y = as_alloc(s->mem, n * b->norm1.d, sizeof *r.y);
+	mark = s->mem->used;
+	r.x1 = as_alloc(s->mem, n * b->norm1.d, sizeof *r.x1);
+	nn_team_run(s, n, share, norm_rows, &r);
+	nn_attn_fwd(&b->attn, s, &a->attn, r.x1, r.y, n);
+	as_arena_reset(s->mem, mark);
+	nn_team_run(s, n, share < ROWS ? share : ROWS, rest_rows, &r);
+}
+
 void nn_block_fwd(const struct nn_block *b, const struct nn_step *s, struct nn_block_act *a,
 		  float *x, size_t n)
 {
 	const size_t mark = s->mem->used;
 
 	a->n = n;
-	attn_fwd(b, s, a, x, n);
 	if (nn_step_keeps(s)) {
+		attn_fwd(b, s, a, x, n);
 		mlp_fwd(b, s, a, x, n);
 		return;
 	}
-	/* Inference: rows are independent here, so a long input needs the hidden layer of a few. */
-	for (size_t i = 0; i < n; i += ROWS) {
-		float *at = x + i * b->norm2.d;
-		const size_t m = n - i < ROWS ? n - i : ROWS;
-
-		as_arena_reset(s->mem, mark);
-		if (mlp_in_q8(b)) {
-			mlp_q8(b, s, at, m);
-		} else {
-			mlp_fwd(b, s, a, at, m);
-		}
-	}
+	serve(b, s, a, x, n);
 	as_arena_reset(s->mem, mark);
 	*a = (struct nn_block_act){ .n = n, .attn = { .n = n, .opened = a->attn.opened } };
 }

@@ -201,6 +201,7 @@ static int open_reader(struct judging *j, const char *model, struct as_err *e)
 	int rc;
 
 	TRY(tr_reader_open(&j->r, model, NULL, e));
+	TRY(tr_reader_serve(&j->r, cmd_threads(), e));
 	TRY(cmd_without(&j->r.judge.task, &j->o->without, without, e));
 	memcpy(origin.unused, without, sizeof without);
 	TRY(tr_frozen_open(&j->r.frozen, &j->r.judge.task, &origin, j->r.judge.source, e));

@@ -6,25 +6,6 @@
 
 enum { D = 64, H = 4 };
 
-/* Weights of the layer in int8, and in p->ps.v what they stand for. */
-static void quantize(struct probe *p)
-{
-	for (size_t i = 0; i < p->ps.n; i++) {
-		const struct nn_param *w = &p->ps.p[i];
-		int8_t q[D * D];
-		float scale[D];
-		struct as_err e;
-
-		for (size_t r = 0; w->int8 && r < w->rows; r++) {
-			scale[r] = tn_quantize_weights(p->ps.v + w->at + r * w->cols,
-						       q + r * w->cols, w->cols);
-		}
-		if (w->int8) {
-			ok(nn_param_q8(&p->ps, i, q, scale, &e));
-		}
-	}
-}
-
 /* n tokens; the heads of `closed` have a gate far below the threshold. */
 static void start(struct probe *p, struct nn_attn *l, size_t n, unsigned closed)
 {
@@ -33,7 +14,7 @@ static void start(struct probe *p, struct nn_attn *l, size_t n, unsigned closed)
 	for (size_t j = 0; j < D; j++) {
 		p->ps.v[l->gate.b + j] = (closed >> (j / l->k) & 1U) != 0 ? -4.0F : 2.0F;
 	}
-	quantize(p);
+	probe_quantize(&p->ps);
 	p->s.rng = NULL;
 }
 
@@ -106,7 +87,7 @@ Test(nn_attn_q8, bands_and_chosen_spans_are_those_of_float32)
 		for (size_t j = 0; i < 3 && j < H; j++) {
 			p.ps.v[l.span.b + j] = bias[i];
 		}
-		quantize(&p);
+		probe_quantize(&p.ps);
 		p.s.rng = NULL;
 		want = in_float(&p, &l);
 		cr_assert(lt(dbl, off(p.y, want, p.ny), 0.02), "%zu: %g", i, off(p.y, want, p.ny));

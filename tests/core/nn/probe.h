@@ -5,6 +5,7 @@
 
 #include "core/nn/param.h"
 #include "core/nn/step.h"
+#include "core/tensor/q8.h"
 #include "tests/support/check.h"
 #include "tests/support/gradcheck.h"
 
@@ -32,6 +33,27 @@ static inline float *probe_randoms(struct probe *p, size_t n, float sd)
 		v[i] = sd * as_rng_normal(&p->rng);
 	}
 	return v;
+}
+
+/* The weights of layers that know int8 in int8, and in v what they stand for. */
+static inline void probe_quantize(struct nn_params *ps)
+{
+	for (size_t i = 0; i < ps->n; i++) {
+		const struct nn_param *w = &ps->p[i];
+		int8_t *q = malloc(w->rows * w->cols);
+		float *scale = malloc(w->rows * sizeof *scale);
+		struct as_err e;
+
+		for (size_t r = 0; r < w->rows; r++) {
+			scale[r] = tn_quantize_weights(ps->v + w->at + r * w->cols, q + r * w->cols,
+						       w->cols);
+		}
+		if (w->int8) {
+			ok(nn_param_q8(ps, i, q, scale, &e));
+		}
+		free(scale);
+		free(q);
+	}
 }
 
 /* The layer is registered in p->ps; n, nx, ny, fwd and bwd are set. Training, without dropout. */

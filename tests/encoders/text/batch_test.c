@@ -69,13 +69,27 @@ static void put(struct batch *b, size_t at, const char *text)
 	};
 }
 
-static void encodes_the_same_in_any_batch(const char *model)
+struct section {
+	const char *model, *threads;
+};
+
+static const char *section_config(void *ctx, const char *key)
+{
+	const struct section *s = ctx;
+
+	return strcmp(key, "model") == 0     ? s->model
+	       : strcmp(key, "threads") == 0 ? s->threads
+					     : NULL;
+}
+
+/* Each alone on one thread, then in batches of which `threads` share each item. */
+static void encodes_the_same_in_any_batch(const char *model, const char *threads)
 {
 	const struct assay_plugin *entry = kit_plugin(&enc_text_kind);
-	const struct assay_host host = { .size = sizeof host,
-					 .ctx = (void *)(uintptr_t)model,
-					 .config = kit_config,
-					 .log = kit_log };
+	struct section s = { model, NULL };
+	const struct assay_host host = {
+		.size = sizeof host, .ctx = &s, .config = section_config, .log = kit_log
+	};
 	char text[TEXTS][8 * WORDS];
 	struct batch *alone = as_calloc(TEXTS, sizeof *alone);
 	struct batch *b = as_calloc(1, sizeof *b);
@@ -91,6 +105,9 @@ static void encodes_the_same_in_any_batch(const char *model)
 		cr_assert(zero(int, entry->encode(encoder, alone[i].item, alone[i].out, 1)));
 		cr_assert(lt(u32, 0, alone[i].out[0].rows), "%s", alone[i].out[0].why);
 	}
+	entry->destroy(encoder);
+	s.threads = threads;
+	cr_assert(zero(int, entry->create(&host, &encoder, why, sizeof why)), "%s", why);
 	for (size_t k = 0; k < BATCHES; k++) {
 		const uint32_t n = 1 + (uint32_t)(as_rng_u64(&r) % MOST);
 		size_t is[MOST];
@@ -119,7 +136,7 @@ Test(text_batch, a_text_has_the_same_bits_alone_and_in_a_thousand_batches)
 	struct kit k;
 
 	kit_open(&k, &enc_text_kind, ini, NULL);
-	encodes_the_same_in_any_batch(kit_save(&k, NULL));
+	encodes_the_same_in_any_batch(kit_save(&k, NULL), NULL);
 	kit_close(&k);
 }
 
@@ -128,7 +145,39 @@ Test(text_batch, in_int8_too)
 	struct kit k;
 
 	kit_open(&k, &enc_text_kind, ini, NULL);
-	encodes_the_same_in_any_batch(save_int8(&k));
+	encodes_the_same_in_any_batch(save_int8(&k), NULL);
+	kit_close(&k);
+}
+
+Test(text_batch, shared_by_two_threads_too)
+{
+	struct kit k;
+
+	kit_open(&k, &enc_text_kind, ini, NULL);
+	encodes_the_same_in_any_batch(kit_save(&k, NULL), "2");
+	encodes_the_same_in_any_batch(save_int8(&k), "2");
+	kit_close(&k);
+}
+
+Test(text_batch, a_number_of_threads_is_within_its_range)
+{
+	static const char *const wrong[] = { "0", "65", "two", "2x", "-1", "" };
+	const struct assay_plugin *entry = kit_plugin(&enc_text_kind);
+	struct kit k;
+
+	kit_open(&k, &enc_text_kind, ini, NULL);
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		struct section s = { kit_save(&k, NULL), wrong[i] };
+		const struct assay_host host = {
+			.size = sizeof host, .ctx = &s, .config = section_config, .log = kit_log
+		};
+		struct assay_encoder *encoder;
+		char why[256] = "";
+
+		cr_assert(
+		    eq(int, entry->create(&host, &encoder, why, sizeof why), ASSAY_BAD_CONFIG));
+		cr_assert(ne(ptr, strstr(why, "threads: want 1 to 64, got \""), NULL), "%s", why);
+	}
 	kit_close(&k);
 }
 
