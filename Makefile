@@ -12,7 +12,7 @@ opt_debug := -O1 -g3
 opt_release := -O3 -g
 opt_asan := -DAS_INSTRUMENTED -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 opt_tsan := -DAS_INSTRUMENTED -O1 -g -fsanitize=thread
-opt_cov := -DAS_INSTRUMENTED -O0 -g --coverage
+opt_cov := -DAS_INSTRUMENTED -O0 -g --coverage -fprofile-update=atomic
 opt_fuzz := -DAS_INSTRUMENTED -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 ifndef opt_$(V)
 $(error V=$(V): want debug, release, asan, tsan, cov or fuzz)
@@ -88,7 +88,7 @@ plugins := $(kinds:%=$(out)/plugins/%.so) $(out)/plugins/null.so
 
 SECONDS ?= 60
 .PHONY: all deps test run-tests fuzz run-fuzz crash nightly test-clients lint format demo install clean help \
-	accuracy bench bench-peers
+	accuracy bench bench-peers coverage
 all: $(programs) $(phantom) $(flood) $(plugins) $(unit) ## programs and plugins, into build/<compiler>-<variant>/
 
 help: ## this list
@@ -193,10 +193,17 @@ $(out)/run/crash: $(call obj,$(wildcard tests/crash/*.c) $(wildcard tests/suppor
 crash: all $(out)/run/crash ## kill and fail the daemon at its system calls, then check what it promised
 	JOBS=1 tools/run-tests.sh $(out) '$(T)' $(out)/run/crash
 
-nightly: ## the long forms: every call of the crash sweeps, a soak, every fuzzer for a minute
+LEAST ?= 90
+coverage: deps ## what the tests reach, per file; fails below LEAST (90) percent of the lines
+	@find build/gcc-cov/obj -name '*.gcda' -delete 2>/dev/null || true
+	@$(MAKE) --no-print-directory CC=gcc V=cov run-tests T='$(T)'
+	tools/coverage.sh build/gcc-cov $(LEAST)
+
+nightly: ## the long forms: every call of the crash sweeps, a soak, every fuzzer for a minute, coverage
 	@CRASH_STEP=1 $(MAKE) --no-print-directory crash
 	bench/load.sh $(out) soak
 	@$(MAKE) --no-print-directory fuzz
+	@$(MAKE) --no-print-directory coverage
 
 fuzz: ## every fuzzer for SECONDS (60), from its corpus; what it finds is in build/fuzz
 	@$(MAKE) --no-print-directory CC=clang V=fuzz run-fuzz
