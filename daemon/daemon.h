@@ -417,6 +417,9 @@ void dm_job_over(struct dm_daemon *d, const struct dm_case *c, const struct fu_s
 		 uint32_t strikes);
 /* Charges an attempt; the case is rejected after the last one. ended: how it did. */
 void dm_job_strike(struct dm_daemon *d, struct dm_job *j, const char *limit, const char *ended);
+/* A worker ended: whose page ended it in spite of being out alone was charged, and others may come
+ * before it now. */
+void dm_jobs_choose_anew(struct dm_daemon *d);
 /* What is in the journal and is not soon to leave goes out of memory. */
 void dm_jobs_lighten(struct dm_daemon *d, struct dm_case *c);
 /* Gives queued jobs to workers that have room. */

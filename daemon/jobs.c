@@ -410,15 +410,33 @@ static bool has_worker(const struct dm_daemon *d, const struct dm_job *j)
 	return false;
 }
 
-/* Whether the case that is out alone still is. */
-static bool is_out(const struct dm_daemon *d, const struct dm_case *c)
+/* Whether a case has a page in a worker, or is being judged. */
+static bool is_inside(const struct dm_case *c)
 {
 	for (const struct dm_job *j = c->jobs; j != NULL; j = j->sibling) {
-		if (j->worker != NULL || has_worker(d, j)) {
+		if (j->worker != NULL) {
 			return true;
 		}
 	}
 	return c->judging;
+}
+
+/* Whether the case that is out alone still is. */
+static bool is_out(const struct dm_daemon *d, const struct dm_case *c)
+{
+	for (const struct dm_job *j = c->jobs; j != NULL; j = j->sibling) {
+		if (has_worker(d, j)) {
+			return true;
+		}
+	}
+	return is_inside(c);
+}
+
+void dm_jobs_choose_anew(struct dm_daemon *d)
+{
+	if (d->alone != NULL && !is_inside(d->alone)) {
+		d->alone = NULL;
+	}
 }
 
 /* Whether a job that was out when a daemon ended has a worker: then nothing else is given out. */

@@ -274,6 +274,7 @@ void dm_worker_lost(struct dm_daemon *d, struct dm_worker *w, const char *why)
 	while (w->jobs > 0) {
 		give_back(d, w, w->job[0], why);
 	}
+	dm_jobs_choose_anew(d);
 	if (w->child != NULL) {
 		w->child->worker = NULL;
 	}

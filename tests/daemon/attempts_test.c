@@ -243,20 +243,27 @@ static void read_as_left(struct as_buf *all)
 	st_close(s);
 }
 
-/* A page is charged for the end of the worker that it was in, and not for that of the daemon too.
- */
+/* A page is charged for the end of the worker that it was in, and not for that of the daemon too;
+ * and the other goes next also where the worker that comes again has its model in the same turn. */
 Test(daemon_attempts, attempt_that_ended_with_its_worker_is_over)
 {
 	struct as_buf all = { 0 };
+	struct hall_job j;
 	struct hall h;
+	char loaded[160];
 
 	leave("first", ST_GIVEN, 0);
 	leave("second", ST_GIVEN, 0);
 	hall_open(&h, hall_settings("grace_ms = 0", hall_model("m", 1)));
 	hall_wait_open(&h);
 	hall_work(&h, h.work, 1);
-	same(hall_job(&h, h.work).text, "first");
-	hall_work(&h, h.work, 1);
+	j = hall_job(&h, h.work);
+	same(j.text, "first");
+	(void)snprintf(loaded, sizeof loaded, "{\"model\":\"%s\",\"dim\":%d,\"rows_max\":4}",
+		       j.model, HALL_DIM);
+	hall_ready(h.work, 1);
+	hall_say(h.work, "LOADED", loaded, NULL, 0);
+	same(hall_hear(&h, h.work), "MODEL");
 	same(hall_job(&h, h.work).text, "second"); /* it has been charged less */
 	read_as_left(&all);
 	same(all.data, "first:0/1 second:2/0 ");
