@@ -243,8 +243,8 @@ static void read_as_left(struct as_buf *all)
 	st_close(s);
 }
 
-/* A page is charged for the end of the worker that it was in, and not for that of the daemon too;
- * and the other goes next also where the worker that comes again has its model in the same turn. */
+/* A page is charged for the end of the worker that it was in, and not for that of the daemon too.
+ * The other goes next, also where the worker that comes again has its model in the same turn. */
 Test(daemon_attempts, attempt_that_ended_with_its_worker_is_over)
 {
 	struct as_buf all = { 0 };
