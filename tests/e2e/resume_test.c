@@ -12,6 +12,12 @@
 
 TestSuite(e2e_resume, .timeout = 300);
 
+#ifdef AS_INSTRUMENTED
+enum { KILLS = 5 }; /* each start takes longer than most of them live */
+#else
+enum { KILLS = 25 };
+#endif
+
 static const char TASK[] = "[task]\nname = small\ntarget = y\nkind = class\nlabels = no, yes\n"
 			   "[part.record]\nmodality = table\ncolumns = a:number, b:number\n"
 			   "[part.note]\nmodality = text\ncolumn = t\n"
@@ -104,7 +110,7 @@ static void kill_anywhere(void (*begin)(struct proc *, const char *, const char 
 		const int ms = 20 + (int)as_rng_below(&rng, 150 + 60 * killed);
 
 		begin(&p, pieces, "1");
-		if (killed < 25) {
+		if (killed < KILLS) {
 			(void)proc_says(&p, "what it never says", ms);
 			proc_signal(&p, SIGKILL);
 		}
