@@ -20,7 +20,7 @@
 
 TestSuite(crash_flip, .timeout = 3600);
 
-enum { JUDGED = 8, CASES = 10, SPOOLED = 20000, FEW = 12 };
+enum { JUDGED = 8, CASES = 10, SPOOLED = 20000, FEW = 6 };
 
 /* What a daemon did on a changed state. */
 struct tally {
