@@ -177,6 +177,17 @@ out:
 	return rc;
 }
 
+/* Whether it has a matrix that can be in int8. */
+static bool is_quantizable(const struct nn_params *ps)
+{
+	for (size_t i = 0; i < ps->n; i++) {
+		if (ps->p[i].rows >= IO_QUANTIZE_SIDE && ps->p[i].cols >= IO_QUANTIZE_SIDE) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* The student as `assay quantize` would make it. */
 static int grade_int8(const struct lesson *l, const struct tr_trained *t, struct as_err *e)
 {
@@ -236,7 +247,7 @@ static int run_student(const struct lesson *l, struct tr_trained *student, struc
 	l->s->interrupted = student->outcome.interrupted;
 	TRY(tr_trained_calibrate(student, split->calibrate, split->calibrates, l->s->o->pool, e));
 	TRY(grade_trained(l, TR_STUDENT, student, e));
-	TRY(grade_int8(l, student, e));
+	TRY(is_quantizable(&student->net.ps) ? grade_int8(l, student, e) : AS_OK);
 	if (l->how->direct && !l->s->interrupted) {
 		TRY(grade_direct(l, student, e));
 	}

@@ -27,12 +27,14 @@ enum tr_rival { TR_TEACHER, TR_STUDENT, TR_STUDENT_INT8, TR_DIRECT, TR_RIVALS };
 
 struct tr_cost {
 	size_t weights;
-	size_t bytes; /* of its file, without a record of its training */
+	size_t bytes; /* of its file; without a record of its training, but for a teacher's own */
 	double ms;    /* a case: encoders and fusion on one thread, the best of three rounds */
 };
 
 struct tr_compressed {
-	struct tr_report report; /* a line for each rival; TR_DIRECT only where asked for */
+	/* A line for each rival, TR_DIRECT only where asked for. Of a student with no matrix of 16
+	 * rows and columns the line in int8 has no figures, and no cost. */
+	struct tr_report report;
 	struct tr_cost cost[TR_RIVALS];
 	double share; /* of each layer's structures that the student keeps */
 };

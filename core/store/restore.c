@@ -161,17 +161,6 @@ out:
 	return rc;
 }
 
-static int verify_all(struct st_store *s, struct st_verify *v, struct as_err *e)
-{
-	int rc = AS_OK;
-
-	*v = (struct st_verify){ .whole = true };
-	while (rc == AS_OK && !v->done) {
-		rc = st_verify(s, v, e);
-	}
-	return rc;
-}
-
 /* What is beside becomes the journal: all of it is in the one file by now. */
 static int give_name(const char *state, const char *path, struct as_err *e)
 {
@@ -210,7 +199,8 @@ int st_restore(const char *file, const char *state, struct st_restored *out, str
 	(void)snprintf(out->journal, sizeof out->journal, "%s", s->journal);
 	TRY(restore_spool(s, e));
 	TRY(st_sync(s->spool, e));
-	TRY(verify_all(s, &out->verified, e));
+	out->verified = (struct st_verify){ .whole = true };
+	TRY(st_verify_all(s, &out->verified, e));
 	TRY(raise_epoch(s, &out->epoch, e));
 	st_close(s);
 	s = NULL;

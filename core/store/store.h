@@ -278,6 +278,8 @@ struct st_verify {
 	uint64_t next;
 };
 int st_verify(struct st_store *s, struct st_verify *v, struct as_err *e) AS_CHECKED;
+/* All of it at once, from a zeroed v but for tail and whole. */
+int st_verify_all(struct st_store *s, struct st_verify *v, struct as_err *e) AS_CHECKED;
 /* What a start looks at: the structure of a file that is quickly read, and the last judgments of
  * each stream. */
 int st_check(struct st_store *s, struct as_err *e) AS_CHECKED;

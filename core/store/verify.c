@@ -327,14 +327,21 @@ int st_verify(struct st_store *s, struct st_verify *v, struct as_err *e)
 	return rc;
 }
 
+int st_verify_all(struct st_store *s, struct st_verify *v, struct as_err *e)
+{
+	int rc = AS_OK;
+
+	while (rc == AS_OK && !v->done) {
+		rc = st_verify(s, v, e);
+	}
+	return rc;
+}
+
 int st_check(struct st_store *s, struct as_err *e)
 {
 	struct st_verify v = { .tail = true };
-	int rc = AS_OK;
+	int rc = st_verify_all(s, &v, e);
 
-	while (rc == AS_OK && !v.done) {
-		rc = st_verify(s, &v, e);
-	}
 	if (rc == AS_EFORMAT) {
 		rc = e->code = AS_EDAMAGE;
 	}

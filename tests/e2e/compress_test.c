@@ -123,3 +123,46 @@ Test(e2e_compress, what_cannot_be_compared_or_loses_too_much_is_refused)
 	cr_assert(ne(int, access(out, F_OK), 0), "nothing is written");
 	proc_free(&p);
 }
+
+/* Nothing of a network of width 8 can be in int8: it is compressed all the same, in float32. */
+Test(e2e_compress, student_too_small_for_int8_is_written_as_it_is)
+{
+	const char *task =
+	    tmpdir_file("task.ini", "[task]\nname = n\ntarget = y\nkind = value\n"
+				    "[part.a]\nmodality = table\ncolumns = t:number\n"
+				    "[model]\nwidth = 8\nheads = 2\ntext_embed = 8\n");
+	const char *teacher = tmpdir_path("teacher");
+	const char *out = tmpdir_path("student");
+	struct as_buf csv = { 0 };
+	const char *data;
+	struct proc p;
+
+	as_buf_puts(&csv, "case,t,y\n");
+	for (int i = 0; i < 60; i++) {
+		as_buf_printf(&csv, "c%d,%d,%d\n", i, i, i);
+	}
+	data = tmpdir_file("cases.csv", csv.data);
+	as_buf_free(&csv);
+	cr_assert(eq(int,
+		     proc_run(&p, "assay", "train", task, "--data", data, "--out", teacher,
+			      "--epochs", "2"),
+		     0),
+		  "%s", p.err.data);
+	proc_free(&p);
+	cr_assert(eq(int,
+		     proc_run(&p, "assay", "compress", teacher, "--data", data, "--out", out,
+			      "--size", "0.9", "--epochs", "2", "--max-loss", "100", "--int8"),
+		     65),
+		  "%s", p.out.data);
+	cr_assert(ne(ptr, strstr(p.err.data, "--int8: the student has no matrix"), NULL), "%s",
+		  p.err.data);
+	proc_free(&p);
+	cr_assert(eq(int,
+		     proc_run(&p, "assay", "compress", teacher, "--data", data, "--out", out,
+			      "--size", "0.9", "--epochs", "2", "--max-loss", "100"),
+		     0),
+		  "%s", p.err.data);
+	cr_assert(eq(ptr, strstr(p.out.data, "int8"), NULL), "%s", p.out.data);
+	cr_assert(zero(int, access(out, F_OK)));
+	proc_free(&p);
+}

@@ -311,6 +311,7 @@ Test(train_compress, a_teacher_of_folds_is_compressed_in_the_same_folds, .init =
 	const struct tr_compress_how how = { .size = 0.8, .seed = 5, .direct = true };
 	static struct fix f;
 	struct tr_compressed c;
+	struct tr_compressed again;
 	struct tr_study teacher;
 	struct tr_study s;
 	struct tr_teacher t;
@@ -341,6 +342,21 @@ Test(train_compress, a_teacher_of_folds_is_compressed_in_the_same_folds, .init =
 	cr_assert(s.whole && s.kept.net.ps.size == c.cost[TR_STUDENT].weights);
 	cr_assert(ge(dbl, c.report.line[TR_STUDENT].difference, -0.1));
 	ok(tr_study_save(&s, tmpdir_path("student"), &e));
+	tr_study_free(&s);
+	/* The teacher itself saw what each fold tests: whatever it is, the scores stay. */
+	for (size_t i = 0; i < t.reader.net.ps.size; i++) {
+		t.reader.net.ps.v[i] += 0.1F;
+	}
+	ok(tr_study_open(&s, &d, &f.o, &e));
+	ok(tr_compress(&s, &t, &how, &again, &e));
+	for (size_t k = 0; k < 3; k++) {
+		for (enum tr_rival r = 0; r < TR_RIVALS; r++) {
+			cr_assert(eq(dbl, again.report.line[r].m[k].v[TR_LOSS],
+				     c.report.line[r].m[k].v[TR_LOSS]),
+				  "%d", (int)r);
+		}
+	}
+	tr_compressed_free(&again);
 	tr_compressed_free(&c);
 	tr_study_free(&s);
 	tr_data_free(&d);

@@ -67,6 +67,9 @@ static void put_row(struct as_buf *out, const struct tr_compressed *c, enum tr_r
 	struct tr_metrics mean;
 	struct tr_metrics sd;
 
+	if (c->cost[r].weights == 0) {
+		return; /* too small for int8 */
+	}
 	tr_metrics_mean(l->m, c->report.runs, &mean, &sd);
 	as_buf_printf(out, "%-12s %10zu %10zu", l->name, c->cost[r].weights, c->cost[r].bytes);
 	put_number(out, mean.v[m[0]]);
@@ -112,7 +115,11 @@ static int compare(const struct options *o, const struct tr_compressed *c, struc
 		put_row(&out, c, r, m);
 	}
 	TRY(cmd_write("-", &out, e));
-	if (!(lost <= o->max_loss)) {
+	if (o->int8 && c->cost[TR_STUDENT_INT8].weights == 0) {
+		rc = as_fail(e, AS_EFORMAT,
+			     "--int8: the student has no matrix of at least 16 rows and columns: "
+			     "not written");
+	} else if (!(lost <= o->max_loss)) {
 		rc = as_fail(e, AS_EFORMAT,
 			     "the student loses %.2f points of %s, --max-loss %g: not written",
 			     lost, tr_metric_name(k), o->max_loss);

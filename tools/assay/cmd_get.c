@@ -64,22 +64,15 @@ static int get(const struct cmd_door *door, const char *stream, const char *id, 
 	       struct as_err *e)
 {
 	struct cmd_link l = { 0 };
-	struct as_buf ask = { 0 };
-	struct io_jw w = { .b = &ask };
 	int rc;
 
 	if (stream == NULL || id == NULL) {
 		return as_fail(e, AS_EUSAGE, "want --stream and --case");
 	}
 	TRY(cmd_link_open(&l, door, e));
-	io_jw_obj(&w, NULL);
-	io_jw_str(&w, "stream", stream);
-	io_jw_str(&w, "case", id);
-	io_jw_end_obj(&w);
-	TRY(cmd_link_why(&l, stream, cmd_link_ask(&l, "GET", &ask, e), e));
+	TRY(cmd_link_why(&l, stream, cmd_link_ask_case(&l, "GET", stream, id, e), e));
 	TRY(show(&l, json, e));
 out:
-	as_buf_free(&ask);
 	cmd_link_close(&l);
 	return rc;
 }

@@ -35,9 +35,7 @@ static int verify_stopped(const char *state, struct as_err *e)
 
 	TRY(st_look(&s, state, e));
 	TRY(st_begin(s, e));
-	while (!v.done) {
-		TRY(st_verify(s, &v, e));
-	}
+	TRY(st_verify_all(s, &v, e));
 	print_verified(st_journal(s), st_epoch(s), &v);
 out:
 	st_close(s);

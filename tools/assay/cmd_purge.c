@@ -10,26 +10,19 @@
 static int purge(const struct cmd_door *door, const char *stream, const char *id, struct as_err *e)
 {
 	struct cmd_link l = { 0 };
-	struct as_buf ask = { 0 };
-	struct io_jw w = { .b = &ask };
 	int rc;
 
 	if (stream == NULL || id == NULL) {
 		return as_fail(e, AS_EUSAGE, "want --stream and --case");
 	}
 	TRY(cmd_link_open_control(&l, door, e));
-	io_jw_obj(&w, NULL);
-	io_jw_str(&w, "stream", stream);
-	io_jw_str(&w, "case", id);
-	io_jw_end_obj(&w);
-	rc = cmd_link_ask(&l, "PURGE", &ask, e);
+	rc = cmd_link_ask_case(&l, "PURGE", stream, id, e);
 	if (rc == AS_EPROTO && cmd_link_blames(&l, "case")) {
 		rc = e->code = AS_ENOINPUT;
 	}
 	TRY(rc);
 	printf("%s %" PRIu64 ": purged\n", stream, io_json_find_u64(l.answer.doc, "seq", 0));
 out:
-	as_buf_free(&ask);
 	cmd_link_close(&l);
 	return rc;
 }

@@ -107,6 +107,22 @@ int cmd_link_ask(struct cmd_link *l, const char *verb, const struct as_buf *json
 								: "");
 }
 
+int cmd_link_ask_case(struct cmd_link *l, const char *verb, const char *stream, const char *id,
+		      struct as_err *e)
+{
+	struct as_buf ask = { 0 };
+	struct io_jw w = { .b = &ask };
+	int rc;
+
+	io_jw_obj(&w, NULL);
+	io_jw_str(&w, "stream", stream);
+	io_jw_str(&w, "case", id);
+	io_jw_end_obj(&w);
+	rc = cmd_link_ask(l, verb, &ask, e);
+	as_buf_free(&ask);
+	return rc;
+}
+
 int cmd_link_next(struct cmd_link *l, int wait_ms, struct as_err *e)
 {
 	forget(l);

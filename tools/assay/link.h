@@ -53,6 +53,9 @@ const struct bus_curve *cmd_link_curve(const struct cmd_link *l);
  * none comes in CMD_ANSWER_MS, AS_EPROTO where it is ERROR, AS_EPERM where FORBIDDEN. */
 int cmd_link_ask(struct cmd_link *l, const char *verb, const struct as_buf *json,
 		 struct as_err *e) AS_CHECKED;
+/* The same about a case: {"stream", "case"}. */
+int cmd_link_ask_case(struct cmd_link *l, const char *verb, const char *stream, const char *id,
+		      struct as_err *e) AS_CHECKED;
 /* One more message, in l->answer. AS_EUNAVAIL: none in wait_ms. */
 int cmd_link_next(struct cmd_link *l, int wait_ms, struct as_err *e) AS_CHECKED;
 /* The answer's frame 2, as it came. */

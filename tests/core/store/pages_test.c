@@ -33,9 +33,7 @@ static int read_all(const char *state, struct as_err *e)
 
 	TRY(st_look(&s, state, e));
 	TRY(st_begin(s, e));
-	while (!v.done) {
-		TRY(st_verify(s, &v, e));
-	}
+	TRY(st_verify_all(s, &v, e));
 out:
 	st_close(s);
 	return rc;

@@ -6,16 +6,6 @@
 
 enum { MANY = 600 }; /* more than one step */
 
-static int verify(struct st_store *s, struct st_verify *v, struct as_err *e)
-{
-	int rc = AS_OK;
-
-	while (rc == AS_OK && !v->done) {
-		rc = st_verify(s, v, e);
-	}
-	return rc;
-}
-
 /* The journal of kit_fill(1, n) after this SQL is found to be broken. */
 static void finds(const char *sql, const char *what)
 {
@@ -25,7 +15,7 @@ static void finds(const char *sql, const char *what)
 
 	kit_fill(s, 1, 9);
 	kit_sql(sql, &s);
-	fails(verify(s, &v, &e), AS_EFORMAT, what);
+	fails(st_verify_all(s, &v, &e), AS_EFORMAT, what);
 	st_close(s);
 }
 
@@ -37,7 +27,7 @@ Test(store_verify, journal_that_nobody_changed_is_intact)
 
 	kit_fill(s, 1, MANY);
 	(void)kit_submit(s, (struct kit_sent){ .kase = "open", .name = "x", .text = "waits" });
-	ok(verify(s, &v, &e));
+	ok(st_verify_all(s, &v, &e));
 	cr_assert(v.structure);
 	cr_assert(eq(u64, v.streams, 1));
 	cr_assert(eq(u64, v.judgments, MANY));
@@ -53,7 +43,7 @@ Test(store_verify, empty_journal_is_intact)
 	struct st_verify v = { 0 };
 	struct as_err e = { 0 };
 
-	ok(verify(s, &v, &e));
+	ok(st_verify_all(s, &v, &e));
 	cr_assert(zero(u64, v.streams));
 	st_close(s);
 }
@@ -71,11 +61,12 @@ Test(store_verify, chain_holds_when_the_front_is_let_go)
 		     INT64_C(86400) * 1000000000 + 4500000000, &gone, &e));
 	ok(st_commit(s, &e));
 	cr_assert(eq(sz, gone, (size_t)4));
-	ok(verify(s, &v, &e));
+	ok(st_verify_all(s, &v, &e));
 	cr_assert(eq(u64, v.judgments, 5));
 	kit_sql("UPDATE stream SET anchor = sha256", &s);
 	v = (struct st_verify){ 0 };
-	fails(verify(s, &v, &e), AS_EFORMAT, "stream s, number 5: it does not name the digest");
+	fails(st_verify_all(s, &v, &e), AS_EFORMAT,
+	      "stream s, number 5: it does not name the digest");
 	st_close(s);
 }
 
@@ -96,7 +87,7 @@ Test(store_verify, stream_that_changes_between_two_steps_is_no_break)
 	}
 	ok(st_commit(s, &e));
 	kit_fill(s, MANY + 1, MANY + 3);
-	ok(verify(s, &v, &e));
+	ok(st_verify_all(s, &v, &e));
 	st_close(s);
 }
 
@@ -187,11 +178,13 @@ Test(store_verify, bytes_that_wait_for_their_judgment)
 
 	(void)kit_submit(s, (struct kit_sent){ .kase = "c", .name = "x", .text = "true" });
 	kit_sql("UPDATE page SET bytes = x'66616c7365'", &s);
-	fails(verify(s, &v, &e), AS_EFORMAT, "stream s, case c: x page 0 is not what was accepted");
+	fails(st_verify_all(s, &v, &e), AS_EFORMAT,
+	      "stream s, case c: x page 0 is not what was accepted");
 	fails(st_load(s, "s", "c", &page, &out, &e), AS_EFORMAT, "other bytes than were accepted");
 	kit_sql("UPDATE page SET bytes = NULL", &s);
 	v = (struct st_verify){ 0 };
-	fails(verify(s, &v, &e), AS_EFORMAT, "stream s, case c: x page 0 is not what was accepted");
+	fails(st_verify_all(s, &v, &e), AS_EFORMAT,
+	      "stream s, case c: x page 0 is not what was accepted");
 	as_buf_free(&out);
 	st_close(s);
 }
@@ -209,14 +202,15 @@ Test(store_verify, file_in_the_spool)
 	io_digest(big, strlen(big), sha256);
 	(void)snprintf(path, sizeof path, "state/spool/%s", sha256);
 	(void)kit_submit(s, (struct kit_sent){ .kase = "c", .name = "x", .text = big });
-	ok(verify(s, &v, &e));
+	ok(st_verify_all(s, &v, &e));
 	cr_assert(eq(u64, v.pages, 1));
 	cr_assert(zero(int, truncate(tmpdir_path(path), ST_INLINE_MAX)));
 	v = (struct st_verify){ 0 };
-	fails(verify(s, &v, &e), AS_EFORMAT, "stream s, case c: x page 0 is not what was accepted");
+	fails(st_verify_all(s, &v, &e), AS_EFORMAT,
+	      "stream s, case c: x page 0 is not what was accepted");
 	cr_assert(zero(int, unlink(tmpdir_path(path))));
 	v = (struct st_verify){ 0 };
-	fails(verify(s, &v, &e), AS_EFORMAT, sha256);
+	fails(st_verify_all(s, &v, &e), AS_EFORMAT, sha256);
 	st_close(s);
 }
 
@@ -274,7 +268,7 @@ Test(store_verify, looking_changes_nothing_and_is_refused_beside_a_daemon)
 	st_close(s);
 	ok(st_look(&s, tmpdir_path("state"), &e));
 	ok(st_begin(s, &e));
-	ok(verify(s, &v, &e));
+	ok(st_verify_all(s, &v, &e));
 	ok(st_commit(s, &e));
 	cr_assert(eq(u64, v.judgments, 3));
 	ok(st_begin(s, &e));
