@@ -225,6 +225,18 @@ static int spawn(struct dm_child *k)
 	return bad;
 }
 
+/* No event of this child from now on. Closing the descriptor would not do: a child that is between
+ * its fork and its exec holds it as well, and epoll reports what anybody holds. */
+static void forget(struct dm_daemon *d, struct dm_child *k)
+{
+	if (k->pidfd >= 0) {
+		(void)epoll_ctl(d->deaths, EPOLL_CTL_DEL, k->pidfd, NULL);
+		(void)close(k->pidfd);
+	}
+	k->pidfd = -1;
+	k->pid = 0;
+}
+
 static void start(struct dm_daemon *d, struct dm_child *k)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = k };
@@ -245,11 +257,7 @@ static void start(struct dm_daemon *d, struct dm_child *k)
 		/* Nobody would see it end. */
 		(void)kill(k->pid, SIGKILL);
 		(void)waitpid(k->pid, NULL, 0);
-		if (k->pidfd >= 0) {
-			(void)close(k->pidfd);
-		}
-		k->pidfd = -1;
-		k->pid = 0;
+		forget(d, k);
 	}
 	if (bad != 0) {
 		as_log(&d->log, AS_ERROR, "WORKER-START", "encoder=%s program=%s error=\"%s\"",
@@ -325,14 +333,12 @@ static void bury(struct dm_daemon *d, struct dm_child *k)
 	char why[64];
 	int status = 0;
 
-	if (waitpid(k->pid, &status, WNOHANG) != k->pid) {
-		return;
+	if (k->pid == 0 || waitpid(k->pid, &status, WNOHANG) != k->pid) {
+		return; /* a pid of 0 would wait for any of them, and take the end of another */
 	}
 	(void)snprintf(why, sizeof why, WIFSIGNALED(status) ? "signal %d" : "exit %d",
 		       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	(void)close(k->pidfd);
-	k->pidfd = -1;
-	k->pid = 0;
+	forget(d, k);
 	k->start_at = 0;
 	d->count.restarts++;
 	if (k->worker != NULL && WIFSIGNALED(status) && k->worker->limit == NULL) {
@@ -420,7 +426,7 @@ void dm_children_stop(struct dm_daemon *d)
 		if (k->pid != 0) {
 			(void)kill(k->pid, SIGKILL);
 			(void)waitpid(k->pid, NULL, 0);
-			(void)close(k->pidfd);
+			forget(d, k);
 		}
 	}
 	while (d->children != NULL) {
