@@ -26,6 +26,7 @@ enum {
 struct st_backup {
 	struct st_store *store;
 	char *path, *beside; /* beside: written to, and renamed when it is whole */
+	bool made;           /* beside is there */
 	sqlite3 *db;
 	sqlite3_backup *copy; /* NULL: all pages are there */
 	sqlite3_stmt *files;  /* those to be added */
@@ -75,6 +76,7 @@ int st_backup_open(struct st_store *s, const char *path, struct st_backup **out,
 		rc = fail(b->beside, e);
 		goto out;
 	}
+	b->made = true;
 	(void)close(fd);
 	if (sqlite3_open_v2(b->beside, &b->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
 			    st_pages()) != SQLITE_OK) {
@@ -102,9 +104,9 @@ void st_backup_close(struct st_backup *b)
 	(void)sqlite3_finalize(b->files);
 	(void)sqlite3_finalize(b->add);
 	(void)sqlite3_backup_finish(b->copy);
-	if (b->db != NULL) {
-		(void)sqlite3_close(b->db);
-		(void)unlink(b->beside); /* gone already where it was whole */
+	(void)sqlite3_close(b->db);
+	if (b->made) {
+		(void)unlink(b->beside);
 	}
 	if (b->fd >= 0) {
 		(void)close(b->fd);
@@ -205,7 +207,7 @@ static int add_piece(struct st_backup *b, struct as_err *e)
 
 static int end(struct st_backup *b, struct as_err *e)
 {
-	char *slash;
+	char *slash = strrchr(b->path, '/');
 	int rc;
 
 	(void)sqlite3_finalize(b->files);
@@ -220,9 +222,11 @@ static int end(struct st_backup *b, struct as_err *e)
 	if (rename(b->beside, b->path) != 0) {
 		return fail(b->path, e);
 	}
-	slash = strrchr(b->beside, '/');
-	slash[slash == b->beside] = '\0';
-	TRY(st_sync(b->beside, e));
+	b->made = false;
+	if (slash != NULL) {
+		slash[slash == b->path] = '\0';
+	}
+	TRY(st_sync(slash != NULL ? b->path : ".", e));
 out:
 	return rc;
 }

@@ -55,13 +55,15 @@ static uint64_t read_count(const struct st_store *s, bool *other)
 	return most;
 }
 
+/* One that cannot be read is not taken for one that is not there: what it knows would be lost. */
 static int make_file(int fd)
 {
 	static const char empty[MARK_SIZE];
 	char there;
+	const ssize_t n = pread(fd, &there, 1, MARK_SIZE - 1);
 
-	if (pread(fd, &there, 1, MARK_SIZE - 1) == 1) {
-		return 0;
+	if (n != 0) {
+		return n > 0 ? 0 : -1;
 	}
 	return pwrite(fd, empty, sizeof empty, 0) == (ssize_t)sizeof empty ? 0 : -1;
 }

@@ -161,6 +161,24 @@ out:
 	return rc;
 }
 
+/* What an attempt left that was cut short: its WAL, above all, is not that of the next. */
+static int remove_beside(const char *path, struct as_err *e)
+{
+	static const char *const names[] = { "-wal", "-journal", "" };
+	struct as_buf name = { 0 };
+	int rc = AS_OK;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names && rc == AS_OK; i++) {
+		as_buf_clear(&name);
+		as_buf_printf(&name, "%s%s", path, names[i]);
+		if (unlink(name.data) != 0 && errno != ENOENT) {
+			rc = fail(name.data, e);
+		}
+	}
+	as_buf_free(&name);
+	return rc;
+}
+
 /* What is beside becomes the journal: all of it is in the one file by now. */
 static int give_name(const char *state, const char *path, struct as_err *e)
 {
@@ -188,12 +206,14 @@ int st_restore(const char *file, const char *state, struct st_restored *out, str
 {
 	struct st_store *s = NULL;
 	struct as_buf path = { 0 };
+	struct as_err ignored;
 	int rc;
 
 	*out = (struct st_restored){ 0 };
 	as_buf_printf(&path, "%s/%s", state, beside);
 	TRY(check_free(state, e));
 	TRY(io_make_dirs(state, FOLDER_MODE, e));
+	TRY(remove_beside(path.data, e));
 	TRY(copy_file(file, path.data, e));
 	TRY(st_open_file(&s, state, beside, false, e));
 	(void)snprintf(out->journal, sizeof out->journal, "%s", s->journal);
@@ -207,8 +227,8 @@ int st_restore(const char *file, const char *state, struct st_restored *out, str
 	TRY(give_name(state, path.data, e));
 out:
 	st_close(s);
-	if (rc != AS_OK && path.data != NULL) {
-		(void)unlink(path.data);
+	if (rc != AS_OK && remove_beside(path.data, &ignored) != AS_OK) {
+		rc = as_wrap(e, "not all of it could be removed");
 	}
 	as_buf_free(&path);
 	return rc;

@@ -4,6 +4,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static char folder[256];
@@ -49,7 +50,13 @@ const char *tmpdir_path(const char *name)
 	if (asprintf(&path, "%s/%s", tmpdir(), name) < 0) {
 		abort();
 	}
-	return kept[n++ % 256] = path;
+	for (size_t i = 0; i < n && i < sizeof kept / sizeof *kept; i++) {
+		if (strcmp(kept[i], path) == 0) {
+			free(path);
+			return kept[i];
+		}
+	}
+	return kept[n++ % (sizeof kept / sizeof *kept)] = path;
 }
 
 const char *tmpdir_file(const char *name, const char *text)
