@@ -55,7 +55,8 @@ struct st_store {
 int st_fail(struct st_store *s, const char *what, struct as_err *e);
 /* Runs statements that give no row and are not prepared. */
 int st_text(struct st_store *s, const char *sql, struct as_err *e) AS_CHECKED;
-/* The statement, reset, with the texts bound from 1 on (up to NULL). */
+/* The statement, reset, with the texts bound from 1 on (up to NULL). They are borrowed until it has
+ * run, as all that is bound: a copy would need memory, and what is not bound is NULL to SQLite. */
 sqlite3_stmt *st_use(struct st_store *s, enum st_sql which, const char *const *text);
 /* Runs a statement that gives no row. */
 int st_run(struct st_store *s, sqlite3_stmt *q, struct as_err *e) AS_CHECKED;

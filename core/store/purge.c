@@ -68,7 +68,7 @@ static int replace(struct st_store *s, const char *stream, sqlite3_int64 seq, in
 	int rc;
 
 	(void)sqlite3_bind_int64(q, 2, seq);
-	(void)sqlite3_bind_blob64(q, 3, tombstone->data, tombstone->len, SQLITE_TRANSIENT);
+	(void)sqlite3_bind_blob64(q, 3, tombstone->data, tombstone->len, SQLITE_STATIC);
 	TRY(st_run(s, q, e));
 	q = st_use(s, ST_SQL_BYTES_ADD, (const char *const[]){ stream, NULL });
 	(void)sqlite3_bind_int64(q, 2, (sqlite3_int64)tombstone->len - before);

@@ -66,7 +66,7 @@ static int add_judgment(struct st_store *s, const struct st_judgment *j, sqlite3
 	int rc;
 
 	(void)sqlite3_bind_int64(q, 3, (sqlite3_int64)j->seq);
-	(void)sqlite3_bind_blob64(q, 4, j->body, j->size, SQLITE_TRANSIENT);
+	(void)sqlite3_bind_blob64(q, 4, j->body, j->size, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(q, 5, id);
 	(void)sqlite3_bind_int64(q, 6, j->time);
 	TRY(st_run(s, q, e));

@@ -70,7 +70,7 @@ sqlite3_stmt *st_use(struct st_store *s, enum st_sql which, const char *const *t
 	/* What a failed statement returns on reset was reported when it failed. */
 	(void)sqlite3_reset(q);
 	for (int i = 0; text != NULL && text[i] != NULL; i++) {
-		(void)sqlite3_bind_text(q, i + 1, text[i], -1, SQLITE_TRANSIENT);
+		(void)sqlite3_bind_text(q, i + 1, text[i], -1, SQLITE_STATIC);
 	}
 	return q;
 }

@@ -68,7 +68,7 @@ static int compare(struct st_store *s, const struct st_submission *in, sqlite3_i
 		int rc;
 
 		(void)sqlite3_bind_int64(q, 1, id);
-		(void)sqlite3_bind_text(q, 2, p->name, -1, SQLITE_TRANSIENT);
+		(void)sqlite3_bind_text(q, 2, p->name, -1, SQLITE_STATIC);
 		(void)sqlite3_bind_int64(q, 3, p->page);
 		rc = st_step(s, q, &row, e);
 		if (rc != AS_OK) {
@@ -100,7 +100,7 @@ static int add_page(struct st_store *s, sqlite3_int64 id, const struct st_page *
 		(void)sqlite3_bind_null(q, 8);
 		st_spool_put(s, p);
 	} else {
-		(void)sqlite3_bind_blob64(q, 8, p->size ? p->data : "", p->size, SQLITE_TRANSIENT);
+		(void)sqlite3_bind_blob64(q, 8, p->size ? p->data : "", p->size, SQLITE_STATIC);
 	}
 	(void)sqlite3_bind_int(q, 9, (int)p->out);
 	return st_run(s, q, e);
