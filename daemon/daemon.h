@@ -31,6 +31,7 @@ enum {
 	DM_TYPE_SIZE = 128,   /* of a media type and its NUL */
 	DM_PAGES_MAX = IO_PARTS_MAX * IO_PAGES_MAX,
 	DM_TOKEN_SIZE = 33,
+	DM_INSTANCE_SIZE = 33,
 };
 
 /* A model file as it is served: a copy in STATE/models that nobody changes. */
@@ -110,6 +111,7 @@ struct dm_job {
 	bool suspect, alone;     /* was in a worker that died; is in one by itself */
 	bool grave;              /* was out when a daemon died: given out while nothing else is */
 	uint32_t strikes;        /* attempts charged to it */
+	char blamed[DM_INSTANCE_SIZE]; /* the worker whose loss was charged last; "": no name */
 	struct dm_worker *worker;
 	int64_t lease;                 /* monotonic ns when it ends */
 	struct dm_job *before, *after; /* in the lane */
@@ -137,8 +139,10 @@ struct dm_worker {
 	} * model;
 	size_t models;
 	bool retiring;
-	char user[BUS_KEY_SIZE]; /* its key; "": none was asked for */
-	char sandbox[64];        /* layers, as READY named them; "": none */
+	bool far;                        /* over TCP */
+	char instance[DM_INSTANCE_SIZE]; /* the same as long as its process lives; "": none */
+	char user[BUS_KEY_SIZE];         /* its key; "": none was asked for */
+	char sandbox[64];                /* layers, as READY named them; "": none */
 	const char *limit; /* what its end broke: "sandbox", "cpu", "lease"; NULL: none of them */
 };
 

@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SILENT_MS = 10000 }; /* a remote worker without jobs pings every 2 s */
+enum {
+	SILENT_MS = 10000, /* a remote worker without jobs pings every 2 s */
+	FAR_MS = 10000,    /* after which libzmq knows for sure that a TCP connection is dead */
+};
 
 static struct dm_worker *find(const struct dm_daemon *d, const struct bus_msg *m)
 {
@@ -98,6 +101,32 @@ bool dm_worker_has(const struct dm_worker *w, const struct dm_model *m)
 	return false;
 }
 
+/* A worker that greets again lives: what is in it over a connection that is gone has not ended it,
+ * and what was charged when it was lost, its connection was to blame for. */
+static void acquit(struct dm_daemon *d, const struct dm_lane *l, const struct dm_peer *who,
+		   const char *instance)
+{
+	struct dm_worker *w = d->workers;
+
+	while (w != NULL && (strcmp(w->instance, instance) != 0 || w->lane != l ||
+			     strcmp(w->user, who->user ? who->user : "") != 0)) {
+		w = w->next;
+	}
+	for (size_t i = 0; w != NULL && i < w->jobs; i++) {
+		w->job[i]->alone = false;
+	}
+	if (w != NULL) {
+		w->running = 0;
+		dm_worker_lost(d, w, "it came back over another connection");
+	}
+	for (struct dm_job *j = l->suspect; j != NULL; j = j->after) {
+		if (strcmp(j->blamed, instance) == 0) {
+			j->blamed[0] = '\0';
+			j->strikes--; /* the journal has it with the next attempt */
+		}
+	}
+}
+
 static void take_ready(struct dm_daemon *d, struct bus_msg *m, const struct dm_peer *who,
 		       const struct bus_call *c)
 {
@@ -105,26 +134,34 @@ static void take_ready(struct dm_daemon *d, struct bus_msg *m, const struct dm_p
 	const char *encoder = io_json_find_str(c->doc, "encoder", "");
 	const char *version = io_json_find_str(c->doc, "version", "");
 	const char *token = io_json_find_str(c->doc, "token", "");
+	const char *instance = io_json_find_str(c->doc, "instance", "");
 	const uint64_t credit = io_json_find_u64(c->doc, "credit", 1);
 	struct dm_child *child = dm_child_find(d, token);
-	struct dm_worker *w = find(d, m);
+	struct dm_worker *w;
 
-	if (!io_name_ok(modality) || !io_name_ok(encoder) || !io_name_ok(version)) {
+	if (!io_name_ok(modality) || !io_name_ok(encoder) || !io_name_ok(version) ||
+	    strlen(instance) >= DM_INSTANCE_SIZE) {
 		d->count.malformed++;
 		return;
 	}
 	if (child == NULL && token[0] != '\0') {
 		return; /* a child's greeting that was read after its death */
 	}
+	if (instance[0] != '\0') {
+		acquit(d, dm_lane_get(d, modality, encoder, version), who, instance);
+	}
+	w = find(d, m);
 	if (w != NULL) {
 		dm_worker_lost(d, w, "it began anew");
 	}
 	w = as_calloc(1, sizeof *w);
+	w->far = bus_is_far(m, 1);
 	w->address = bus_take(m, 0);
 	w->lane = dm_lane_get(d, modality, encoder, version);
 	w->credit = credit < 1 ? 1 : credit > DM_CREDIT_MAX ? DM_CREDIT_MAX : (size_t)credit;
 	w->heard = as_mono_ns();
 	w->child = child;
+	(void)snprintf(w->instance, sizeof w->instance, "%s", instance);
 	(void)snprintf(w->user, sizeof w->user, "%s", who->user ? who->user : "");
 	(void)snprintf(w->sandbox, sizeof w->sandbox, "%s",
 		       io_json_find_str(c->doc, "sandbox", ""));
@@ -255,6 +292,7 @@ static void give_back(struct dm_daemon *d, struct dm_worker *w, struct dm_job *j
 	j->alone = false;
 	dm_job_queue(d, j);
 	if (charged) {
+		(void)snprintf(j->blamed, sizeof j->blamed, "%s", w->instance);
 		dm_job_strike(d, j, w->limit ? w->limit : DM_LIMIT_ATTEMPTS, why);
 		dm_case_advance(d, c);
 	}
@@ -304,8 +342,10 @@ static bool is_spare(const struct dm_daemon *d, const struct dm_worker *w)
 
 static const char *fault_of(const struct dm_worker *w, int64_t now)
 {
+	const int64_t more = w->far ? FAR_MS * INT64_C(1000000) : 0;
+
 	for (size_t i = 0; i < w->jobs; i++) {
-		if (w->job[i]->lease <= now) {
+		if (w->job[i]->lease + more <= now) {
 			return "a lease ended";
 		}
 	}
@@ -331,8 +371,8 @@ void dm_workers_check(struct dm_daemon *d, int64_t now)
 			if (w->jobs > 0) {
 				d->count.expired++;
 				w->limit = "lease";
-			}
-			dm_worker_say(d, w, "STOP");
+				dm_worker_say(d, w, "STOP");
+			} /* one that was only silent is told to greet when it is heard again */
 			dm_worker_lost(d, w, fault);
 		} else if (w->retiring && w->jobs == 0 && is_spare(d, w)) {
 			dm_worker_say(d, w, "STOP");

@@ -11,6 +11,7 @@ enum {
 	HANDSHAKE_MS = 5000,
 	HEARTBEAT_MS = 2000,
 	HEARTBEAT_TIMEOUT_MS = 6000,
+	CONNECT_MS = 5000, /* a handshake of TCP; by itself the system asks for two minutes */
 	SOCKETS_MAX = 4096,
 };
 
@@ -85,6 +86,22 @@ static int set(struct bus_socket *s, int option, int value, struct as_err *e)
 		   : bus_fail(e, "zmq_setsockopt", s->endpoint);
 }
 
+/* A network may fall silent without a word: then a connection ends after eight seconds, and the
+ * next attempt at one after five. Of the addresses that are bound or connected from now on; between
+ * processes of one machine the system says who is gone, and one that is stopped may stay. */
+static int watch_network(struct bus_socket *s, const char *endpoint, struct as_err *e)
+{
+	int rc = AS_OK;
+
+	if (strncmp(endpoint, "tcp://", 6) == 0) {
+		TRY(set(s, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS, e));
+		TRY(set(s, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS, e));
+		TRY(set(s, ZMQ_CONNECT_TIMEOUT, CONNECT_MS, e));
+	}
+out:
+	return rc;
+}
+
 static int set_options(struct bus_socket *s, const struct bus_options *o, struct as_err *e)
 {
 	int rc;
@@ -97,10 +114,6 @@ static int set_options(struct bus_socket *s, const struct bus_options *o, struct
 	TRY(set(s, ZMQ_IPV6, !o->bind || strchr(o->endpoint, '[') != NULL, e));
 	if (zmq_setsockopt(s->zmq, ZMQ_MAXMSGSIZE, &o->max_bytes, sizeof o->max_bytes) != 0) {
 		return bus_fail(e, "zmq_setsockopt", s->endpoint);
-	}
-	if (strncmp(o->endpoint, "tcp://", 6) == 0) {
-		TRY(set(s, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS, e));
-		TRY(set(s, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS, e));
 	}
 	if (o->type == BUS_ROUTER) {
 		TRY(set(s, ZMQ_ROUTER_MANDATORY, 1, e));
@@ -173,6 +186,7 @@ int bus_socket_open(struct bus_socket **out, struct bus *b, const struct bus_opt
 		TRY(bus_bind(s, o->endpoint, o->curve, e));
 		goto out;
 	}
+	TRY(watch_network(s, o->endpoint, e));
 	if (o->curve != NULL) {
 		TRY(bus_lock(s, o->curve, false, e));
 	}
@@ -206,6 +220,7 @@ int bus_bind(struct bus_socket *s, const char *endpoint, const struct bus_curve 
 	int rc;
 
 	rc = check_endpoint(endpoint, e);
+	rc = rc == AS_OK ? watch_network(s, endpoint, e) : rc;
 	if (rc == AS_OK && c != NULL) {
 		rc = bus_lock(s, c, true, e);
 	}

@@ -111,6 +111,8 @@ size_t bus_size(const struct bus_msg *m, size_t i);
 /* The public key of the peer that sent frame i, as the guard let it in; NULL: it came over an
  * address without CURVE. Borrowed from m. */
 const char *bus_user(const struct bus_msg *m, size_t i);
+/* Whether frame i came over TCP: a connection that may break without a word. */
+bool bus_is_far(const struct bus_msg *m, size_t i);
 
 /* Takes frame i out of the message, without copying. Free with bus_bytes_free. */
 struct bus_bytes *bus_take(struct bus_msg *m, size_t i);

@@ -42,6 +42,14 @@ const char *bus_user(const struct bus_msg *m, size_t i)
 	return zmq_msg_gets(&m->part[i].msg, "User-Id");
 }
 
+bool bus_is_far(const struct bus_msg *m, size_t i)
+{
+	const char *at = zmq_msg_gets(&m->part[i].msg, "Peer-Address");
+
+	/* libzmq's of an ipc peer is localhost:UID:GID:PID, of a TCP peer its number. */
+	return at != NULL && at[0] != '\0' && strncmp(at, "localhost", strlen("localhost")) != 0;
+}
+
 struct bus_bytes *bus_take(struct bus_msg *m, size_t i)
 {
 	struct bus_bytes *b = as_malloc(sizeof *b);

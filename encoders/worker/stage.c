@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ enum {
 	LINGER_MS = 2000,
 	HWM = 64,
 	FRAME_MAX = 1 << 30,
+	INSTANCE_BYTES = 16,
 };
 
 static_assert(sizeof(struct assay_place) == 64, "a place is 64 bytes on the wire");
@@ -33,6 +35,7 @@ struct stage {
 	struct bus_socket *work, *features;
 	char features_at[BUS_ENDPOINT_SIZE];
 	struct enc_models models;
+	char instance[2 * INSTANCE_BYTES + 1]; /* this process, at each of its greetings */
 	int64_t pinged;
 	timer_t cpu; /* SIGXCPU when a job has had its time */
 	bool has_cpu, greeted, stop;
@@ -72,6 +75,7 @@ static int greet(struct stage *s, struct as_err *e)
 	io_jw_str(&w, "version", entry->version);
 	io_jw_u64(&w, "credit", ENC_CREDIT);
 	io_jw_u64(&w, "pid", (uint64_t)getpid());
+	io_jw_str(&w, "instance", s->instance);
 	io_jw_str(&w, "sandbox", s->o->sandbox ? s->o->sandbox->layers : "");
 	if (s->o->token != NULL) {
 		io_jw_str(&w, "token", s->o->token);
@@ -411,6 +415,19 @@ static int make_clock(struct stage *s, struct as_err *e)
 	return AS_OK;
 }
 
+static int make_instance(struct stage *s, struct as_err *e)
+{
+	unsigned char random[INSTANCE_BYTES];
+
+	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
+		return as_fail(e, AS_EIO, "getrandom: %s", strerror(errno));
+	}
+	for (size_t i = 0; i < sizeof random; i++) {
+		(void)snprintf(s->instance + 2 * i, 3, "%02x", random[i]);
+	}
+	return AS_OK;
+}
+
 /* All connections of a worker that makes none later, then the sandbox. */
 static int begin(struct stage *s, const struct bus_options *work, struct as_err *e)
 {
@@ -423,6 +440,7 @@ static int begin(struct stage *s, const struct bus_options *work, struct as_err 
 		TRY(bus_wait_ready(s->features, CONNECT_MS, e));
 	}
 	TRY(make_clock(s, e));
+	TRY(make_instance(s, e));
 	if (s->o->sandbox != NULL) {
 		TRY(enc_sandbox_seal(s->o->sandbox, e));
 	}

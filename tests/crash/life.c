@@ -19,9 +19,10 @@ void life_plugin(struct life *l, const char *so)
 
 	as_buf_printf(&b,
 		      "[daemon]\nstate = %s\nruntime = %s\nlog_level = warn\n%s\n"
-		      "[encoder.null]\nplugin = %s\n"
+		      "[encoder.null]\nplugin = %s\nworkers = %d\n"
 		      "[stream.s]\nmodel = %s\ndeadline_ms = 600000\n",
-		      l->state, l->run, l->keys, so, hall_model("nulls.safetensors", 3));
+		      l->state, l->run, l->keys, so, l->workers,
+		      hall_model("nulls.safetensors", 3));
 	ok(io_write_file(l->settings, b.data, b.len, 0600, &e));
 	as_buf_free(&b);
 }
@@ -30,7 +31,7 @@ void life_init(struct life *l, const char *name, const char *keys)
 {
 	struct as_err e = { 0 };
 
-	*l = (struct life){ 0 };
+	*l = (struct life){ .workers = 1 };
 	(void)snprintf(l->settings, sizeof l->settings, "%s.ini", tmpdir_path(name));
 	(void)snprintf(l->state, sizeof l->state, "%s.state", tmpdir_path(name));
 	(void)snprintf(l->run, sizeof l->run, "%s.run", tmpdir_path(name));
@@ -50,14 +51,20 @@ void life_free(struct life *l)
 	ledger_free(&l->ledger);
 }
 
-static struct bus_socket *connect_to(struct life *l, enum bus_type type, const char *name)
+/* at NULL: the socket of that name in the folder. */
+static struct bus_socket *connect_to(struct life *l, enum bus_type type, const char *name,
+				     const char *at)
 {
-	char at[BUS_ENDPOINT_SIZE];
-	const struct bus_options o = { .type = type, .endpoint = at, .hwm = 1000, .max_bytes = -1 };
+	char ipc[BUS_ENDPOINT_SIZE];
+	const struct bus_options o = { .type = type,
+				       .endpoint = at ? at : ipc,
+				       .hwm = 1000,
+				       .max_bytes = -1,
+				       .curve = at ? l->curve : NULL };
 	struct bus_socket *s = NULL;
 	struct as_err e = { 0 };
 
-	(void)snprintf(at, sizeof at, "ipc://%s/%s", l->run, name);
+	(void)snprintf(ipc, sizeof ipc, "ipc://%s/%s", l->run, name);
 	ok(bus_socket_open(&s, l->bus, &o, &e));
 	return s;
 }
@@ -83,8 +90,8 @@ static void reconnect(struct life *l)
 
 	bus_socket_close(l->front);
 	bus_socket_close(l->feed);
-	l->front = connect_to(l, BUS_DEALER, "front");
-	l->feed = connect_to(l, BUS_SUB, "feed");
+	l->front = connect_to(l, BUS_DEALER, "front", l->front_at);
+	l->feed = connect_to(l, BUS_SUB, "feed", l->feed_at);
 	ok(bus_subscribe(l->feed, "s/", &e));
 }
 
@@ -213,6 +220,7 @@ static const char *answer_to(struct life *l, const char *id)
 	while (verb[0] == '\0' && as_mono_ns() < patience && !life_tend(l)) {
 		if (hear(l, &c, 20)) {
 			(void)snprintf(verb, sizeof verb, "%s", is_about(&c, id) ? c.verb : "");
+			l->duplicates += io_json_find_bool(c.doc, "duplicate", false);
 			bus_call_free(&c);
 		}
 	}

@@ -18,9 +18,14 @@ struct life {
 	const char
 	    *wrap[LIFE_ARGS]; /* in front of the daemon's command the first time; ends NULL */
 	bool wrap_always;     /* and each other time */
+	/* Where and how the client connects; NULL: over the sockets of run, in the clear. */
+	const char *front_at, *feed_at;
+	const struct bus_curve *curve;
+	int workers; /* of the daemon's own: 1 */
 	struct proc daemon;
-	int ended; /* times the daemon ended by itself or was killed */
-	int code;  /* how it ended first */
+	int ended;      /* times the daemon ended by itself or was killed */
+	int code;       /* how it ended first */
+	int duplicates; /* submissions that had been accepted before */
 	struct bus *bus;
 	struct bus_socket *front, *feed;
 	struct bus_msg msg;

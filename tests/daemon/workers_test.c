@@ -293,3 +293,71 @@ Test(daemon_workers, greeting_of_a_child_that_has_died_is_not_taken)
 	same(hall_ask(&h, h.work, "PING", "{}"), "ERROR");
 	hall_close(&h);
 }
+
+/* READY of a worker with a name of its own; it has loaded the model then. */
+static void greet(struct hall *h, struct bus_socket *work, const char *instance)
+{
+	char json[200];
+
+	(void)snprintf(json, sizeof json,
+		       "{\"modality\":\"null\",\"encoder\":\"null\",\"version\":\"1\",\"credit\":1,"
+		       "\"pid\":1,\"instance\":\"%s\"}",
+		       instance);
+	hall_say(work, "READY", json, NULL, 0);
+	same(hall_hear(h, work), "MODEL");
+	hall_loaded(h, work, HALL_DIM);
+}
+
+/* Its connection breaks, oftener than a page has attempts, and the same process greets again. */
+Test(daemon_workers, page_is_not_charged_for_the_connection_of_a_worker_that_lives)
+{
+	struct hall h;
+	struct hall_job j;
+
+	hall_open(&h, hall_settings("", hall_model("m", 1)));
+	hall_wait_open(&h);
+	greet(&h, h.work, "one");
+	same(hall_submit(&h, "c", "a", "fine"), "ACCEPTED");
+	for (int i = 0; i < DM_ATTEMPTS + 1; i++) {
+		j = hall_job(&h, h.work);
+		same(j.text, "fine");
+		hall_running(h.work, &j);
+		bus_socket_close(h.work);
+		h.work = hall_connect(&h, BUS_DEALER, "work");
+		greet(&h, h.work, "one"); /* at once: its lease has 60 s */
+	}
+	j = hall_job(&h, h.work);
+	cr_assert(zero(u32, dm_job_find(&h.d, j.id)->strikes));
+	hall_encode(&h, &j, 1.0F);
+	same(hall_submit(&h, "c", "b", "fine too"), "ACCEPTED");
+	j = hall_job(&h, h.work);
+	hall_encode(&h, &j, 1.0F);
+	same(hall_hear(&h, h.front), "JUDGMENT");
+	same(hall_data(&h, "kind"), "result");
+	same(hall_hear(&h, h.front), "JUDGMENT");
+	hall_close(&h);
+}
+
+/* It comes back when the lease has ended and the page was charged; another process does not acquit.
+ */
+Test(daemon_workers, charge_is_taken_back_when_the_worker_greets_again)
+{
+	struct hall h;
+	struct hall_job j;
+
+	hall_open(&h, hall_settings("job_max_s = 1\ngrace_ms = 0", hall_model("m", 1)));
+	hall_wait_open(&h);
+	greet(&h, h.work, "one");
+	same(hall_submit(&h, "c", "a", "fine"), "ACCEPTED");
+	j = hall_job(&h, h.work);
+	hall_running(h.work, &j);
+	same(hall_hear(&h, h.work), "STOP"); /* what a dead connection would not have brought */
+	greet(&h, h.work, "two");
+	j = hall_job(&h, h.work);
+	cr_assert(eq(u32, dm_job_find(&h.d, j.id)->strikes, 1));
+	same(hall_hear(&h, h.work), "STOP");
+	greet(&h, h.work, "two");
+	j = hall_job(&h, h.work);
+	cr_assert(eq(u32, dm_job_find(&h.d, j.id)->strikes, 1));
+	hall_close(&h);
+}

@@ -4,8 +4,11 @@
 #include "tests/support/check.h"
 #include "tests/support/tmpdir.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 TestSuite(bus_bus, .timeout = 60);
@@ -377,5 +380,76 @@ Test(bus_bus, what_came_while_sending_is_seen)
 	}
 	bus_socket_close(item[0].socket);
 	bus_socket_close(item[1].socket);
+	bus_close(b);
+}
+
+/* ZMTP 3.0 of a peer that says who it is and then nothing: what libzmq sends it, up to the first
+ * PING, or all that came before the deadline. */
+static bool is_pinged(const char *endpoint)
+{
+	static const char ready[] = "\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06"
+				    "DEALER";
+	const struct timeval patience = { .tv_sec = WAIT_MS / 1000 };
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char greeting[64] = "\xff\0\0\0\0\0\0\0\0\x7f\x03\0NULL";
+	char heard[1024];
+	size_t n = 0;
+	bool pinged = false;
+	ssize_t got = 1;
+
+	to.sin_port = htons((uint16_t)strtoul(strrchr(endpoint, ':') + 1, NULL, 10));
+	cr_assert(zero(int, setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience)));
+	cr_assert(fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0);
+	cr_assert(eq(i64, send(fd, greeting, sizeof greeting, 0), sizeof greeting));
+	cr_assert(eq(i64, send(fd, ready, sizeof ready - 1, 0), sizeof ready - 1));
+	while (!pinged && got > 0 && n < sizeof heard) {
+		got = recv(fd, heard + n, sizeof heard - n, 0);
+		n += got > 0 ? (size_t)got : 0;
+		pinged = memmem(heard, n, "\x04PING", 5) != NULL;
+	}
+	(void)close(fd);
+	return pinged;
+}
+
+/* A daemon's sockets for workers are of this machine first, and then of others. */
+Test(bus_bus, network_is_watched_where_it_is_not_the_first_address)
+{
+	struct bus *b = NULL;
+	struct as_err e = { 0 };
+	struct bus_socket *s;
+
+	ok(bus_open(&b, &e));
+	s = open_at(b, BUS_ROUTER, ipc("s").at, true);
+	ok(bus_bind(s, "tcp://127.0.0.1:*", NULL, &e));
+	cr_assert(is_pinged(bus_endpoint(s)), "a peer that is silent is not asked");
+	bus_socket_close(s);
+	bus_close(b);
+}
+
+/* What libzmq says of a peer's address, both ways. */
+Test(bus_bus, a_peer_is_far_over_tcp_and_near_over_ipc)
+{
+	const struct bus_frame f = { "x", 1, NULL };
+	struct bus *b = NULL;
+	struct bus_msg m = { 0 };
+	struct as_err e = { 0 };
+	struct bus_socket *s;
+
+	ok(bus_open(&b, &e));
+	s = open_at(b, BUS_ROUTER, ipc("s").at, true);
+	ok(bus_bind(s, "tcp://127.0.0.1:*", NULL, &e));
+	for (int far = 0; far < 2; far++) {
+		struct bus_socket *peer =
+		    open_at(b, BUS_DEALER, far ? bus_endpoint(s) : ipc("s").at, false);
+
+		ok(bus_send_wait(peer, &f, 1, WAIT_MS, &e));
+		ok(bus_recv_wait(s, &m, WAIT_MS, &e));
+		cr_assert(eq(int, bus_is_far(&m, 1), far));
+		bus_socket_close(peer);
+	}
+	bus_msg_free(&m);
+	bus_socket_close(s);
 	bus_close(b);
 }
