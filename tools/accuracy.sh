@@ -34,7 +34,8 @@ cases() {
 flags() {
     case $1 in
     medpix) ;;
-    wdbc | busi) echo --folds 5 ;;
+    wdbc) echo --folds 5 ;;
+    busi) echo --folds 5 --teachers 3 ;;
     *) echo --folds 5 --shuffle 20 ;;
     esac
 }

@@ -30,6 +30,9 @@ void tr_about_study(const struct tr_data *d, const struct tr_options *o, const c
 	if (o->labelled > 0) {
 		as_buf_printf(out, "labelled %zu\n", o->labelled);
 	}
+	if (o->teachers > 0) {
+		as_buf_printf(out, "teachers %zu\n", o->teachers);
+	}
 	if (o->from != NULL) {
 		as_buf_printf(out, "from %s\n", o->from->file.sha256);
 	}

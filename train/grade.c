@@ -27,6 +27,7 @@ int tr_grade(const struct tr_reader *r, struct tr_report *report, size_t first, 
 		tr_report_put(report, i, 0, cases, d->n, p, c->threshold);
 	}
 	if (report->trust.pattern != NULL) {
+		tr_heads_add(&report->heads, &s.heads);
 		tr_truth(d, cases, d->n, y);
 		tr_trust_add(&report->trust, c, &s, y);
 	}

@@ -315,11 +315,9 @@ double tr_net_loss(const struct tr_net *net, const struct tr_pass *p, const stru
 	return loss;
 }
 
-double tr_net_distil(const struct tr_net *net, const struct tr_pass *p, const float *teacher,
+double tr_net_distil(const struct tr_net *net, const float *logits, const float *teacher,
 		     double weight, float *d)
 {
-	const float *logits = p->fuse.logits;
-
 	switch (net->task->kind) {
 	case IO_CLASS:
 		return nn_loss_soft_class(logits, teacher, d, net->fuse.c, SOFT, weight);

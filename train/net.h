@@ -89,7 +89,7 @@ double tr_net_loss(const struct tr_net *net, const struct tr_pass *p, const stru
 		   double weight, struct tr_slopes *g);
 /* weight * the distance of the logits from a teacher's [c]: of soft labels at temperature 4, of a
  * value half the square. Adds its slopes to d [c]. */
-double tr_net_distil(const struct tr_net *net, const struct tr_pass *p, const float *teacher,
+double tr_net_distil(const struct tr_net *net, const float *logits, const float *teacher,
 		     double weight, float *d);
 
 #endif

@@ -65,6 +65,9 @@ static void write_start(const struct tr_study *s, struct io_jw *w)
 	if (o->labelled > 0) {
 		io_jw_u64(w, "labelled", o->labelled);
 	}
+	if (o->teachers > 0) {
+		io_jw_u64(w, "teachers", o->teachers);
+	}
 	if (o->from != NULL) {
 		io_jw_str(w, "from_sha256", o->from->file.sha256);
 	}

@@ -262,6 +262,7 @@ void tr_report_write(const struct tr_report *r, struct io_jw *w)
 		io_jw_u64(w, "shuffles", r->shuffles);
 		write_shuffled(r, w);
 	}
+	tr_heads_write(&r->heads, w);
 	tr_trust_write(&r->trust, w);
 }
 
@@ -390,6 +391,7 @@ void tr_report_text(const struct tr_report *r, struct as_buf *out)
 	if (r->shuffles > 0) {
 		text_shuffled(r, out);
 	}
+	tr_heads_text(&r->heads, out);
 	tr_trust_text(&r->trust, out);
 }
 

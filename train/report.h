@@ -8,6 +8,7 @@
 #include "core/io/json.h"
 #include "train/baseline.h"
 #include "train/calibrate.h"
+#include "train/heads.h"
 #include "train/metric.h"
 #include "train/trust.h"
 
@@ -49,6 +50,7 @@ struct tr_report {
 	/* [runs] mean contribution of the part towards the true labels, before and after its
 	 * exchange; NAN for a value */
 	struct tr_toward *toward[IO_PARTS_MAX];
+	struct nn_heads heads; /* of the encoders, all parts, all runs together */
 	struct tr_trust trust; /* of all parts; empty for models beside each other */
 };
 
@@ -75,7 +77,9 @@ void tr_report_drop(const struct tr_report *r, size_t part, double *drop, double
  * their mean, with members "sd" and "folds"; lines that were compared have "difference" (to all
  * parts, of the metric that "compared" names) and "difference_se". "shuffled": each part
  * exchanged, with "drop" and "se", and its mean contribution towards the true label before
- * ("contribution") and after ("contribution_shuffled"). What tr_trust_write writes. */
+ * ("contribution") and after ("contribution_shuffled"). "heads": how many attention heads
+ * there were, and the shares of them and of the attention's arithmetic that were skipped. What
+ * tr_trust_write writes. */
 void tr_report_write(const struct tr_report *r, struct io_jw *w);
 /* The same as a table for people. */
 void tr_report_text(const struct tr_report *r, struct as_buf *out);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/score.h"
 
+#include "train/heads.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +11,8 @@ struct job {
 	const struct tr_net *net;
 	const struct tr_inputs *in;
 	const struct tr_question *q;
-	struct as_arena *mem; /* [threads] */
+	struct as_arena *mem;   /* [threads] */
+	struct nn_heads *heads; /* [threads] */
 };
 
 static void score_case(void *ctx, size_t i, size_t thread)
@@ -17,7 +20,9 @@ static void score_case(void *ctx, size_t i, size_t thread)
 	const struct job *j = ctx;
 	struct tr_scores *s = j->s;
 	const struct tr_case *c = &j->in->data->v[j->q->cases[i]];
-	const struct nn_step step = { .p = j->net->ps.v, .mem = &j->mem[thread] };
+	struct nn_step step = { .p = j->net->ps.v,
+				.mem = &j->mem[thread],
+				.heads = &j->heads[thread] };
 	const size_t bytes = s->c * sizeof(float);
 	struct tr_pass pass;
 	uint32_t any = 0;
@@ -28,6 +33,7 @@ static void score_case(void *ctx, size_t i, size_t thread)
 	}
 	s->there[i] = c->parts;
 	tr_net_encode(j->net, &step, j->in, c, any, &pass);
+	step.heads = NULL;
 	for (size_t k = 0; k < s->masks; k++) {
 		const size_t mark = step.mem->used;
 
@@ -58,7 +64,12 @@ int tr_score(struct tr_scores *s, const struct tr_net *net, const struct tr_inpu
 	     const struct tr_question *q, struct tr_pool *pool, struct as_err *e)
 {
 	const size_t threads = tr_pool_threads(pool);
-	struct job j = { s, net, in, q, as_calloc(threads, sizeof *j.mem) };
+	struct job j = { s,
+			 net,
+			 in,
+			 q,
+			 as_calloc(threads, sizeof *j.mem),
+			 as_calloc(threads, sizeof *j.heads) };
 	int rc;
 
 	*s = (struct tr_scores){
@@ -70,11 +81,15 @@ int tr_score(struct tr_scores *s, const struct tr_net *net, const struct tr_inpu
 	s->there = as_calloc(s->n + 1, sizeof *s->there);
 	TRY(open_arenas(j.mem, threads, e));
 	tr_pool_run(pool, s->n, score_case, &j);
+	for (size_t t = 0; t < threads; t++) {
+		tr_heads_add(&s->heads, &j.heads[t]);
+	}
 out:
 	for (size_t t = 0; t < threads; t++) {
 		as_arena_free(&j.mem[t]);
 	}
 	free(j.mem);
+	free(j.heads);
 	return rc;
 }
 

@@ -16,6 +16,7 @@ struct tr_scores {
 	float *late;     /* [parts, n, c] each part's own under the first mask; 0 where absent */
 	float *weight;   /* [n, parts] of the parts under the first mask; 0 where absent */
 	uint32_t *there; /* [n] bits of the parts that the case has */
+	struct nn_heads heads; /* of the encoders, all cases together */
 };
 
 /* What is asked: these cases under these masks. */

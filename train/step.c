@@ -68,15 +68,24 @@ uint32_t tr_hide_parts(struct as_rng *rng, uint32_t present, float chance)
 	return shown != 0 ? shown : present;
 }
 
-/* Beside the target, the teacher's logits for the same parts of the case. */
+/* Beside the target, the teacher's logits for the same parts of the case, and for each part that is
+ * fused alone: a specialist's say has the same weight as that of all. */
 static double distil(const struct tr_step *s, struct tr_slot *slot, uint32_t shown)
 {
 	const struct tr_scores *t = s->plan->teacher;
-	const size_t pattern = tr_pattern(t->parts, shown);
-	const float *logits = tr_scores_of(t, pattern) + slot->index * t->c;
+	const double weight = 1.0 / (double)s->batch;
+	const float *said = tr_scores_of(t, tr_pattern(t->parts, shown)) + slot->index * t->c;
+	double loss =
+	    tr_net_distil(s->net, slot->pass.fuse.logits, said, weight, slot->slopes.logits);
 
-	return tr_net_distil(s->net, &slot->pass, logits, 1.0 / (double)s->batch,
-			     slot->slopes.logits);
+	for (uint32_t m = 0; m < t->parts; m++) {
+		if (slot->pass.alone[m].n > 0) {
+			said = tr_scores_of(t, tr_pattern(t->parts, 1U << m)) + slot->index * t->c;
+			loss += tr_net_distil(s->net, slot->pass.alone[m].logits, said, weight,
+					      slot->slopes.alone[m]);
+		}
+	}
+	return loss;
 }
 
 static void forward(void *ctx, size_t i, size_t thread)

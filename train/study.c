@@ -171,6 +171,9 @@ static int score_line(struct tr_study *s, const struct tr_trained *t, size_t i, 
 		return s->interrupted ? AS_OK : retrain_line(s, i, k, e);
 	}
 	put_line(s, t, i, k, scores);
+	if (i == 0) {
+		tr_heads_add(&s->report.heads, &scores->heads);
+	}
 	return AS_OK;
 }
 
@@ -236,10 +239,15 @@ static int run_one(struct tr_study *s, size_t k, struct as_err *e)
 	const struct tr_split *split = &s->run[k].split;
 	struct tr_plan plan;
 	struct tr_trained t = { 0 };
+	struct tr_scores teacher = { 0 };
 	int rc;
 
 	TRY(prepare_start(s, s->run[k].seen, s->run[k].seens, k, e));
 	plan = tr_study_plan(s, split, UINT32_MAX);
+	if (s->o->teachers > 0) {
+		TRY(tr_study_teach(s, &plan, k, &teacher, e));
+		plan.teacher = &teacher;
+	}
 	s->o->watch->begin(s->o->watch->ctx, s->o->folds > 0 ? "fold" : "training", k, s->runs);
 	TRY(tr_trained_fit(&t, s->d, &plan, e));
 	s->interrupted = t.outcome.interrupted;
@@ -250,6 +258,7 @@ static int run_one(struct tr_study *s, size_t k, struct as_err *e)
 	}
 	tr_study_take(s, &t, k);
 out:
+	tr_scores_free(&teacher);
 	tr_trained_free(&t);
 	return rc;
 }
@@ -319,6 +328,7 @@ static int run_whole(struct tr_study *s, struct as_err *e)
 {
 	struct tr_split all;
 	struct tr_trained t = { 0 };
+	struct tr_scores teacher = { 0 };
 	struct tr_plan plan;
 	const size_t epochs = tr_study_whole(s, &all);
 	int rc;
@@ -326,6 +336,10 @@ static int run_whole(struct tr_study *s, struct as_err *e)
 	TRY(prepare_start(s, all.train, all.trains, s->runs, e));
 	plan = tr_study_plan(s, &all, UINT32_MAX);
 	plan.epochs = epochs;
+	if (s->o->teachers > 0) {
+		TRY(tr_study_teach(s, &plan, s->runs, &teacher, e));
+		plan.teacher = &teacher;
+	}
 	s->o->watch->begin(s->o->watch->ctx, "all cases", s->runs, s->runs);
 	TRY(tr_trained_fit(&t, s->d, &plan, e));
 	s->interrupted = t.outcome.interrupted;
@@ -334,6 +348,7 @@ static int run_whole(struct tr_study *s, struct as_err *e)
 	tr_study_take(s, &t, s->runs);
 	s->whole = true;
 out:
+	tr_scores_free(&teacher);
 	tr_trained_free(&t);
 	tr_split_free(&all);
 	return rc;

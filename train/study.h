@@ -11,6 +11,8 @@
 
 enum { TR_FOLDS_MIN = 3, TR_FOLDS_MAX = 100 }; /* one tests, one stops and calibrates, one trains */
 
+enum { TR_TEACHERS_MAX = 64 };
+
 struct tr_options {
 	size_t folds;    /* 0: one training on a part of the cases */
 	size_t shuffles; /* with folds: permutations of each part over a fold's test cases */
@@ -26,6 +28,9 @@ struct tr_options {
 	size_t pretrain_epochs;
 	const struct tr_data *more; /* [mores] */
 	size_t mores;
+	/* Every training learns beside the target from so many others of the same cases, which
+	 * begin and go otherwise: the mean of their logits for the same parts. 0: from none. */
+	size_t teachers;
 	/* Labels of so many cases are used in each fold, 0: of all. The base sees the others. */
 	size_t labelled;
 };
@@ -71,6 +76,11 @@ struct tr_plan tr_study_plan(const struct tr_study *s, const struct tr_split *p,
 int tr_study_run(struct tr_study *s, const struct tr_data *d, const struct tr_options *o,
 		 struct as_err *e) AS_CHECKED;
 void tr_study_free(struct tr_study *s);
+
+/* The mean logits of o->teachers networks trained as the plan says, on all cases under all patterns
+ * (train/teachers.c). AS_ECLOSED: interrupted. */
+int tr_study_teach(const struct tr_study *s, const struct tr_plan *plan, size_t k,
+		   struct tr_scores *mean, struct as_err *e) AS_CHECKED;
 
 /* What commands that train networks for a study of their own share with tr_study_run. */
 /* Puts the scores (under all patterns) of cases that their network never saw among those of all. */

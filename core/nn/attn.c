@@ -339,6 +339,19 @@ static void fade(const struct nn_attn *l, const struct nn_step *s, struct nn_att
 	}
 }
 
+/* A head's work for n tokens: 4 n d k for Q, K, V and W_o, 2 k for each score and its mix. */
+static void count_heads(const struct nn_attn *l, const struct nn_attn_act *a, struct nn_heads *c)
+{
+	size_t most;
+	const double each = (double)l->k * (4.0 * (double)a->n * (double)l->d +
+					    2.0 * (double)nn_tile_scores(l, a->n, &most));
+
+	c->all += l->h;
+	c->computed += a->opened;
+	c->work += (double)l->h * each;
+	c->done += (double)a->opened * each;
+}
+
 void nn_attn_fwd(const struct nn_attn *l, const struct nn_step *s, struct nn_attn_act *a,
 		 const float *restrict x, float *restrict y, size_t n)
 {
@@ -348,6 +361,9 @@ void nn_attn_fwd(const struct nn_attn *l, const struct nn_step *s, struct nn_att
 	a->n = n;
 	a->x = x;
 	choose(l, s, a);
+	if (s->heads != NULL) {
+		count_heads(l, a, s->heads);
+	}
 	mark = s->mem->used;
 	fade(l, s, a);
 	if (!nn_step_keeps(s) && nn_attn_q8_on(l)) {

@@ -17,7 +17,7 @@ struct options {
 	struct cmd_job job;
 	const char *from;
 	struct cmd_list unlabelled;
-	uint64_t folds, shuffles, labelled, base_epochs;
+	uint64_t folds, shuffles, labelled, base_epochs, teachers;
 	bool retrain, pretrain;
 };
 
@@ -144,6 +144,7 @@ static int train(const struct options *o, struct io_task *task, struct cmd_progr
 				  .seed = o->job.seed,
 				  .retrain = o->retrain,
 				  .labelled = o->labelled,
+				  .teachers = o->teachers,
 				  .pretrain = o->pretrain,
 				  .pretrain_epochs = o->base_epochs,
 				  .pool = pool,
@@ -224,8 +225,10 @@ int cmd_train(int argc, char **argv)
 		  CMD_WHOLE, &o.base_epochs, 1, 10000 },
 		{ "labelled", "N", "use the labels of N cases of each training only", CMD_WHOLE,
 		  &o.labelled, 1, UINT64_MAX },
+		{ "teachers", "N", "train N networks first, which each training learns from",
+		  CMD_WHOLE, &o.teachers, 1, TR_TEACHERS_MAX },
 	};
-	size_t options = 8;
+	size_t options = 9;
 
 	cmd_job_options(&o.job,
 			"data out seed threads epochs without resume predictions skip-bad plugin "

@@ -181,10 +181,13 @@ Test(nn_attn, gates_begin_open)
 /* Weights that only closed heads use are made NaN: whoever touches them shows it. */
 Test(nn_attn, inference_does_not_touch_the_weights_of_closed_heads)
 {
+	const double each = 3 * (4 * 9 * 12 + 2 * 9 * 9); /* multiply-adds of a head */
+
 	for (unsigned closed = 0; closed < 16; closed++) {
 		struct nn_attn l;
 		struct probe p;
 		struct nn_attn_act *a;
+		struct nn_heads heads = { 0 };
 		float *want;
 
 		attn_start(&p, &l, 9, 12, 4, true);
@@ -204,9 +207,14 @@ Test(nn_attn, inference_does_not_touch_the_weights_of_closed_heads)
 			}
 		}
 		p.s.rng = NULL;
+		p.s.heads = &heads;
 		probe_fwd(&p);
 		a = p.act;
 		cr_assert(eq(sz, a->opened, 4 - (size_t)__builtin_popcount(closed)));
+		cr_assert(eq(u64, heads.all, 4));
+		cr_assert(eq(u64, heads.computed, a->opened));
+		cr_assert(eq(dbl, heads.work, 4 * each));
+		cr_assert(eq(dbl, heads.done, (double)a->opened * each));
 		cr_assert(le(dbl, probe_off(p.y, want, p.ny), 1e-6), "closed %u", closed);
 		cr_assert(not(isnan(p.y[0])));
 		probe_free(&p);
