@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Attacks by clients that have a key: claimed addresses, and more than a share. */
+#include "core/base/clock.h"
 #include "tests/daemon/door.h"
+#include "tests/support/proc.h"
 
 #include <zmq.h>
 
@@ -146,8 +148,10 @@ static void flood_open(struct door *d, const char *keys, const char *share)
 	door_open_with(d, keys);
 	as_buf_printf(&b,
 		      "[client.lab]\nkey = %s\nsubmit = s\n%s\n[client.nosy]\nkey = %s\n"
-		      "submit = s\n[client.boss]\nkey = %s\nadmin = *\n",
-		      d->k.lab.public, share, d->k.nosy.public, d->k.boss.public);
+		      "submit = s\n[client.boss]\nkey = %s\nadmin = *\n"
+		      "[client.machine]\nkey = %s\nwork = true\n",
+		      d->k.lab.public, share, d->k.nosy.public, d->k.boss.public,
+		      d->k.machine.public);
 	cr_assert(zero(int, chmod(tmpdir_file("clients.ini", b.data), 0644)));
 	as_buf_free(&b);
 	control = door_knock(d, d->control, BUS_DEALER, &d->k.boss);
@@ -229,6 +233,53 @@ Test(daemon_attacks, attack_18_share_of_bytes_is_the_one_that_was_set)
 	bus_socket_close(other);
 	bus_socket_close(work);
 	door_close(&d);
+}
+
+/* Pages of all clients wait in one queue: of one that has used its share up, the share is what the
+ * others wait for. */
+Test(daemon_attacks, attack_18_others_wait_for_a_share_of_the_queue_and_no_longer)
+{
+	enum { OPEN = 2000, SHARE = OPEN / 2, BOUND_S = 30 };
+	const char *machine = tmpdir_path("machine");
+	struct bus_socket *lab;
+	struct bus_socket *other;
+	struct proc worker;
+	struct as_err e = { 0 };
+	struct door d;
+	int64_t began;
+	char id[16];
+
+	flood_open(&d, "open_cases = 2000\ngrace_ms = 0", "");
+	ok(bus_keys_save(&d.k.machine, machine, &e));
+	lab = door_knock(&d, d.front, BUS_DEALER, &d.k.lab);
+	other = door_knock(&d, d.front, BUS_DEALER, &d.k.nosy);
+	for (int i = 0; i < SHARE; i++) {
+		(void)snprintf(id, sizeof id, "%d", i);
+		same(part(&d, lab, id, 1), "ACCEPTED");
+	}
+	same(part(&d, lab, "more", 1), "BUSY");
+	same(part(&d, other, "other", 1), "ACCEPTED");
+	same(door_ask(&d, other, "SUBMIT",
+		      "{\"stream\":\"s\",\"case\":\"other\",\"wait\":true,\"complete\":true,"
+		      "\"parts\":[]}"),
+	     "ACCEPTED");
+	began = as_mono_ns();
+	proc_start(&worker,
+		   (const char *const[]){ "assay-worker", "--plugin", BUILD_DIR "/plugins/null.so",
+					  "--work", d.work, "--models", tmpdir_path("state/models"),
+					  "--key", machine, "--server-key", tmpdir_path("key.pub"),
+					  NULL },
+		   NULL);
+	same(hall_hear(&d.h, other), "JUDGMENT");
+	same(hall_data(&d.h, "kind"), "result");
+	(void)fprintf(stderr, "behind %d pages: %lld ms\n", SHARE,
+		      (long long)(as_mono_ns() - began) / 1000000);
+	cr_assert(lt(i64, as_mono_ns() - began, BOUND_S * INT64_C(1000000000)));
+	bus_socket_close(lab);
+	bus_socket_close(other);
+	door_close(&d);
+	cr_assert(zero(int, proc_wait(&worker, PROC_MS)), "%s", worker.err.data);
+	proc_free(&worker);
 }
 
 /* libzmq keeps every subscription that was asked for: who asks for what is not there too often is
