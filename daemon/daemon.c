@@ -112,8 +112,8 @@ static int watch_signals(struct dm_daemon *d, struct as_err *e)
 	return AS_OK;
 }
 
-/* As many connections as the system lets this process have: those that do not shake hands are ended
- * after five seconds, and until then must not be what the journal's files lack. */
+/* As many connections as the system lets this process have; those that do not shake hands are ended
+ * after five seconds. */
 static void allow_descriptors(void)
 {
 	struct rlimit r;

@@ -106,6 +106,7 @@ struct dm_job {
 	size_t size;
 	struct bus_bytes *bytes; /* NULL: in the journal only */
 	bool loading;            /* asked for there */
+	int64_t load_at;         /* monotonic ns: not before; 0: at once */
 	bool clearing, cleared;  /* its attempt is being written down; is, or with its submission */
 	bool dead;               /* its case is judged: freed when the journal gives it back */
 	bool suspect, alone;     /* was in a worker that died; is in one by itself */

@@ -143,7 +143,7 @@ static void ask_for_bytes(struct dm_daemon *d, struct dm_job *j)
 {
 	struct dm_op *op;
 
-	if (j->loading) {
+	if (j->loading || (j->load_at != 0 && as_mono_ns() < j->load_at)) {
 		return;
 	}
 	op = page_op(DM_OP_LOAD, j->owner->kase, j->slot);
@@ -227,6 +227,8 @@ void dm_job_loaded(struct dm_daemon *d, struct dm_op *op)
 	j->loading = false;
 	if (j->dead) {
 		free_dead(j);
+	} else if (op->rc == AS_EAGAIN) { /* there was no descriptor for its file */
+		j->load_at = as_mono_ns() + DM_TICK_MS * INT64_C(1000000);
 	} else if (op->rc != AS_OK) {
 		struct dm_case *c = j->owner;
 

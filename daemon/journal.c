@@ -1,4 +1,5 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * journal.c - operations on the journal: made, done, freed. */
 #include "daemon/journal.h"
 
 #include "core/base/buf.h"
@@ -10,8 +11,6 @@
 
 enum { REPLAY_BYTES = 2 << 20 };
 
-static const char address[] = "inproc://journal";
-
 struct dm_op *dm_op_make(enum dm_op_kind kind, const char *stream, const char *kase)
 {
 	struct dm_op *op = as_calloc(1, sizeof *op);
@@ -22,8 +21,7 @@ struct dm_op *dm_op_make(enum dm_op_kind kind, const char *stream, const char *k
 	return op;
 }
 
-/* What the journal found for it: an operation that is done again begins anew. */
-static void forget_result(struct dm_op *op)
+void dm_op_forget(struct dm_op *op)
 {
 	for (size_t i = 0; i < op->founds; i++) {
 		free(op->found[i].page);
@@ -45,7 +43,7 @@ void dm_op_free(struct dm_op *op)
 	for (size_t i = 0; i < op->pages && op->bytes != NULL; i++) {
 		bus_bytes_free(op->bytes[i]);
 	}
-	forget_result(op);
+	dm_op_forget(op);
 	bus_bytes_free(op->peer);
 	as_buf_free(&op->body);
 	free(op->bytes);
@@ -268,7 +266,7 @@ static int do_attempt(struct st_store *s, const struct dm_op *op, struct as_err 
 	return st_attempt(s, op->stream, op->kase, &page, e);
 }
 
-static int run(struct st_store *s, struct dm_op *op, struct as_err *e)
+int dm_op_run(struct st_store *s, struct dm_op *op, struct as_err *e)
 {
 	switch (op->kind) {
 	case DM_OP_OPEN:
@@ -305,193 +303,9 @@ static int run(struct st_store *s, struct dm_op *op, struct as_err *e)
 	case DM_OP_BACKUP:
 	case DM_OP_ROOM:
 	case DM_OP_STOP:
+	case DM_OP_STARTED:
 	case DM_OP_FAILED:
 		break;
 	}
 	return AS_OK;
-}
-
-/* Tries the reserve again; the daemon asks once a second while the disk is full. */
-static int look_for_room(struct dm_journal *j, struct as_err *e)
-{
-	bool held = true;
-	const int rc = j->look ? AS_OK : st_reserve(j->store, j->reserve, &held, e);
-
-	j->full = !held;
-	return rc;
-}
-
-static int try_group(struct dm_journal *j, struct dm_op *const *op, size_t n, struct as_err *e)
-{
-	int rc = st_begin(j->store, e);
-
-	for (size_t i = 0; i < n && rc == AS_OK; i++) {
-		op[i]->refused = op[i]->kind == DM_OP_SUBMIT && j->full;
-		if (op[i]->kind == DM_OP_ROOM) {
-			rc = look_for_room(j, e);
-		} else if (!op[i]->refused) {
-			rc = run(j->store, op[i], e);
-		}
-	}
-	return rc == AS_OK ? st_commit(j->store, e) : rc;
-}
-
-/* The disk is full: the reserve is for what was accepted already, and nothing new is. */
-static int give_up_reserve(struct dm_journal *j, struct as_err *e)
-{
-	j->full = true;
-	return st_reserve_give_up(j->store, e);
-}
-
-/* A group that found no room is done again without its submissions. */
-static int do_again(struct dm_journal *j, struct dm_op *const *op, size_t n, struct as_err *e)
-{
-	int rc;
-
-	TRY(st_rollback(j->store, e));
-	TRY(give_up_reserve(j, e));
-	for (size_t i = 0; i < n; i++) {
-		forget_result(op[i]);
-	}
-	TRY(try_group(j, op, n, e));
-out:
-	return rc;
-}
-
-/* One group: what has arrived, in one commit; only then it goes back. *stop: it was the last. */
-static int do_group(struct dm_journal *j, bool *stop, struct as_err *e)
-{
-	struct dm_op *op[ST_GROUP_MAX];
-	void *got;
-	size_t n = 0;
-	int rc = AS_OK;
-
-	while (n < ST_GROUP_MAX && !*stop && bus_get(j->there, &got, e) == AS_OK) {
-		op[n] = got;
-		*stop = op[n++]->kind == DM_OP_STOP;
-	}
-	if (n > 0) {
-		rc = try_group(j, op, n, e);
-	}
-	if (rc == AS_EFULL) {
-		rc = do_again(j, op, n, e);
-	}
-	for (size_t i = 0; i < n; i++) {
-		struct as_err ignored;
-
-		op[i]->full = j->full;
-		if (rc == AS_OK && dm_backup_take(j, op[i])) {
-			continue;
-		}
-		/* After a failure nobody may be answered: the outcome is not known. */
-		if (rc != AS_OK || bus_give(j->there, op[i], &ignored) != AS_OK) {
-			dm_op_free(op[i]);
-		}
-	}
-	return rc;
-}
-
-static void *work(void *arg)
-{
-	struct dm_journal *j = arg;
-	struct bus_poll item = { .socket = j->there };
-	struct as_err e = { 0 };
-	struct dm_op *failed;
-	bool stop = false;
-	int rc = AS_OK;
-
-	while (!stop && rc == AS_OK) {
-		rc = bus_poll(&item, 1, 0, &e);
-		if (rc == AS_OK) {
-			rc = st_rest(j->store, !item.in, &e);
-			rc = rc == AS_EFULL ? give_up_reserve(j, &e) : rc; /* later, then */
-		}
-		if (rc == AS_OK && j->backup != NULL) {
-			rc = dm_backup_step(j, &e);
-		} else if (rc == AS_OK && !item.in) {
-			rc = bus_poll(&item, 1, -1, &e);
-		}
-		if (rc == AS_OK) {
-			rc = do_group(j, &stop, &e);
-		}
-	}
-	if (rc != AS_OK) {
-		failed = dm_op_make(DM_OP_FAILED, "", "");
-		failed->rc = rc;
-		failed->e = e;
-		if (bus_give(j->there, failed, &e) != AS_OK) {
-			dm_op_free(failed);
-		}
-	}
-	return NULL;
-}
-
-int dm_journal_start(struct dm_journal *j, struct bus *bus, const char *state, struct as_err *e)
-{
-	struct bus_options o = {
-		.type = BUS_PAIR, .endpoint = address, .bind = true, .max_bytes = -1
-	};
-	int rc;
-
-	TRY(j->look ? st_look(&j->store, state, e) : st_open(&j->store, state, e));
-	TRY(st_check(j->store, e));
-	TRY(look_for_room(j, e));
-	(void)snprintf(j->name, sizeof j->name, "%s", st_journal(j->store));
-	j->epoch = st_epoch(j->store);
-	TRY(bus_socket_open(&j->here, bus, &o, e));
-	o.bind = false;
-	TRY(bus_socket_open(&j->there, bus, &o, e));
-	if (pthread_create(&j->thread, NULL, work, j) != 0) {
-		return as_fail(e, AS_EIO, "the journal's thread cannot be started");
-	}
-	j->running = true;
-out:
-	return rc;
-}
-
-void dm_journal_stop(struct dm_journal *j)
-{
-	struct as_err e;
-	void *op;
-
-	if (j->running) {
-		dm_journal_give(j, dm_op_make(DM_OP_STOP, "", ""));
-		(void)pthread_join(j->thread, NULL);
-		j->running = false;
-	}
-	st_backup_close(j->copy); /* one that is not whole leaves nothing */
-	dm_op_free(j->backup);
-	while (j->here != NULL && bus_get(j->here, &op, &e) == AS_OK) {
-		dm_op_free(op);
-	}
-	/* What the thread left unread when it failed. */
-	while (j->there != NULL && bus_get(j->there, &op, &e) == AS_OK) {
-		dm_op_free(op);
-	}
-	bus_socket_close(j->there);
-	bus_socket_close(j->here);
-	st_close(j->store);
-	*j = (struct dm_journal){ 0 };
-}
-
-void dm_journal_give(struct dm_journal *j, struct dm_op *op)
-{
-	struct as_err e;
-
-	if (bus_give(j->here, op, &e) != AS_OK) {
-		abort(); /* a pair without a bound takes everything */
-	}
-	j->inside++;
-}
-
-struct dm_op *dm_journal_get(struct dm_journal *j)
-{
-	struct as_err e;
-	void *op;
-
-	if (bus_get(j->here, &op, &e) != AS_OK) {
-		return NULL;
-	}
-	j->inside--;
-	return op;
 }

@@ -36,7 +36,8 @@ enum dm_op_kind {
 	DM_OP_BACKUP, /* comes back when it is written */
 	DM_OP_ROOM,   /* whether a full disk has room again */
 	DM_OP_STOP,
-	DM_OP_FAILED, /* from the journal: nothing more can be written */
+	DM_OP_STARTED, /* from the journal, first: what came of opening it */
+	DM_OP_FAILED,  /* from the journal: nothing more can be written */
 };
 
 /* What became of a REPLAY. */
@@ -138,6 +139,10 @@ int dm_op_found(void *ctx, const struct st_case *c, const struct st_page *p,
 int dm_keep_do(struct st_store *s, struct dm_op *op, struct as_err *e) AS_CHECKED;
 /* Whether nothing more can be done with the store after this. */
 bool dm_is_fatal(int rc);
+/* What the journal found for it: an operation that is done again begins anew. */
+void dm_op_forget(struct dm_op *op);
+/* Does the operation, in the transaction that is open. */
+int dm_op_run(struct st_store *s, struct dm_op *op, struct as_err *e) AS_CHECKED;
 
 struct dm_journal {
 	uint64_t reserve;        /* bytes of it; this and look are set before the start */
@@ -147,7 +152,8 @@ struct dm_journal {
 	struct st_backup *copy;  /* of it */
 	struct bus_socket *here; /* the loop's end */
 	struct bus_socket *there;
-	struct st_store *store; /* the thread's, while it runs */
+	const char *state;      /* borrowed, until the thread has started */
+	struct st_store *store; /* the thread's */
 	pthread_t thread;
 	bool running;
 	char name[ST_JOURNAL_SIZE];
@@ -161,7 +167,7 @@ struct dm_journal {
 bool dm_backup_take(struct dm_journal *j, struct dm_op *op);
 int dm_backup_step(struct dm_journal *j, struct as_err *e) AS_CHECKED;
 
-/* Opens the store and starts the thread. */
+/* Starts the thread, which opens the store. */
 int dm_journal_start(struct dm_journal *j, struct bus *bus, const char *state,
 		     struct as_err *e) AS_CHECKED;
 /* Finishes what it has and ends; the operations not yet taken back are freed. */

@@ -87,6 +87,7 @@ static void take_op(struct dm_daemon *d, struct dm_op *op)
 	case DM_OP_ROOM:
 	case DM_OP_OVER:
 	case DM_OP_STOP:
+	case DM_OP_STARTED:
 	case DM_OP_FAILED:
 		break;
 	}

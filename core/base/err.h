@@ -19,7 +19,7 @@ enum as_code {
 	AS_EPERM = -12,   /* not allowed */
 	AS_EAGAIN = -13,  /* busy: try again later */
 	AS_EDAMAGE = -14, /* what we wrote ourselves is there no more as we wrote it */
-	AS_EFULL = -15,   /* no room on the disk; nothing was done */
+	AS_EFULL = -15,   /* no room on the disk, or no descriptor; nothing was done */
 };
 
 struct as_err {

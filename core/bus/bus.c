@@ -30,6 +30,8 @@ int bus_fail(struct as_err *e, const char *what, const char *name)
 	case EADDRINUSE:
 	case EADDRNOTAVAIL:
 	case ENODEV:
+	case EMFILE:
+	case ENFILE:
 		code = AS_EUNAVAIL;
 		break;
 	case EINVAL:

@@ -52,7 +52,8 @@ struct bus_options {
 };
 
 /* AS_ECONFIG: an endpoint that cannot be (an ipc path over BUS_IPC_MAX bytes among them).
- * AS_EUNAVAIL: the address is in use or not this machine's. AS_EIO: anything else. */
+ * AS_EUNAVAIL: the address is in use or not this machine's, or there is no descriptor. AS_EIO:
+ * anything else. */
 int bus_socket_open(struct bus_socket **out, struct bus *b, const struct bus_options *o,
 		    struct as_err *e) AS_CHECKED;
 void bus_socket_close(struct bus_socket *s); /* accepts NULL */

@@ -93,7 +93,8 @@ int io_read_file(const char *path, size_t max, struct as_buf *out, struct as_err
 	}
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
-		return as_fail(e, AS_ENOINPUT, "%s: %s", path, strerror(errno));
+		return as_fail(e, errno == EMFILE || errno == ENFILE ? AS_EAGAIN : AS_ENOINPUT,
+			       "%s: %s", path, strerror(errno));
 	}
 	rc = read_all(fd, path, max, out, e);
 	(void)close(fd);

@@ -18,7 +18,8 @@ struct io_map {
 int io_map_open(struct io_map *m, const char *path, size_t max, struct as_err *e) AS_CHECKED;
 void io_map_close(struct io_map *m);
 
-/* Appends the file ("-": standard input) to out; more than max bytes is AS_EFORMAT. */
+/* Appends the file ("-": standard input) to out; more than max bytes is AS_EFORMAT. AS_EAGAIN:
+ * there is no descriptor for it. */
 int io_read_file(const char *path, size_t max, struct as_buf *out, struct as_err *e) AS_CHECKED;
 
 /* Writes PATH.tmp-PID with the mode, fsyncs, renames it over path and fsyncs the folder. */

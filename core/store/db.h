@@ -94,6 +94,8 @@ void st_mark_put(struct st_store *s);
 void st_mark_close(struct st_store *s);
 
 /* spool.c */
+/* Whether an errno says that there is no more of what a file takes: blocks, quota, descriptors. */
+bool st_lacks_room(int number);
 int st_write_all(int fd, const char *data, size_t n);       /* -1: errno */
 int st_sync(const char *path, struct as_err *e) AS_CHECKED; /* of a file or a folder */
 void st_spool_put(struct st_store *s, const struct st_page *page);

@@ -179,7 +179,7 @@ static int load_file(const struct st_store *s, const char *sha256, struct as_buf
 			rc = as_fail(e, AS_EFORMAT, "spool: %s has other bytes than its name",
 				     path.data);
 		}
-	} else {
+	} else if (rc != AS_EAGAIN) {
 		rc = e->code = AS_EFORMAT;
 	}
 	as_buf_free(&path);

@@ -50,7 +50,7 @@ static int take(const struct st_store *s, int fd, uint64_t bytes, bool *held, st
 		return AS_OK;
 	}
 	(void)unlink(s->reserve);
-	return wrong == ENOSPC || wrong == EDQUOT ? AS_OK : fail(s, wrong, e);
+	return st_lacks_room(wrong) ? AS_OK : fail(s, wrong, e);
 }
 
 int st_reserve(struct st_store *s, uint64_t bytes, bool *held, struct as_err *e)
@@ -60,7 +60,7 @@ int st_reserve(struct st_store *s, uint64_t bytes, bool *held, struct as_err *e)
 
 	*held = false;
 	if (fd < 0) {
-		return errno == ENOSPC || errno == EDQUOT ? AS_OK : fail(s, errno, e);
+		return st_lacks_room(errno) ? AS_OK : fail(s, errno, e);
 	}
 	rc = take(s, fd, bytes, held, e);
 	(void)close(fd);

@@ -46,6 +46,11 @@ void st_spool_drop(struct st_store *s, const char *sha256)
 	(void)snprintf(s->out[s->outs++], IO_DIGEST_SIZE, "%s", sha256);
 }
 
+bool st_lacks_room(int number)
+{
+	return number == ENOSPC || number == EDQUOT || number == EMFILE || number == ENFILE;
+}
+
 int st_write_all(int fd, const char *data, size_t n)
 {
 	while (n > 0) {
@@ -77,7 +82,7 @@ static int write_file(const struct st_store *s, const struct st_spooled *in, str
 	path_of(s, in->sha256, ".new", &beside);
 	fd = open(beside.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
 	if (fd < 0 || st_write_all(fd, in->data, in->size) != 0) {
-		const bool full = errno == ENOSPC || errno == EDQUOT;
+		const bool full = st_lacks_room(errno);
 
 		rc = fail("write", beside.data, e);
 		rc = e->code = full ? AS_EFULL : rc;
@@ -102,7 +107,9 @@ int st_sync(const char *path, struct as_err *e)
 	int rc = AS_OK;
 
 	if (fd < 0 || fsync(fd) != 0) {
-		rc = as_fail(e, AS_EIO, "fsync %s: %s", path, strerror(errno));
+		const int code = fd < 0 && st_lacks_room(errno) ? AS_EFULL : AS_EIO;
+
+		rc = as_fail(e, code, "fsync %s: %s", path, strerror(errno));
 	}
 	if (fd >= 0) {
 		(void)close(fd);

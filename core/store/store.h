@@ -248,7 +248,7 @@ struct st_retry {
 int st_dead_retry(struct st_store *s, struct st_retry *r, struct as_err *e) AS_CHECKED;
 
 /* Appends the bytes of a page of a case that is not judged. AS_EFORMAT: they are not those that
- * were accepted, or gone. */
+ * were accepted, or gone. AS_EAGAIN: there is no descriptor for their file. */
 int st_load(struct st_store *s, const char *stream, const char *kase, const struct st_page *page,
 	    struct as_buf *out, struct as_err *e) AS_CHECKED;
 

@@ -11,7 +11,6 @@
 #include "tests/support/check.h"
 #include "tests/support/tmpdir.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -203,23 +202,6 @@ static void start_all(struct world *w)
 	}
 }
 
-/* Descriptors of the daemon. */
-static int count_descriptors(const struct life *l)
-{
-	char path[64];
-	int n = 0;
-	DIR *dir;
-
-	(void)snprintf(path, sizeof path, "/proc/%d/fd", l->daemon.pid);
-	dir = opendir(path);
-	cr_assert(ne(ptr, dir, NULL));
-	while (readdir(dir) != NULL) {
-		n++;
-	}
-	(void)closedir(dir);
-	return n;
-}
-
 static const char *case_id(int i)
 {
 	static char id[8];
@@ -279,9 +261,9 @@ static void wait_for_descriptors(struct life *l, int n)
 {
 	const int64_t late = as_mono_ns() + INT64_C(1000000) * LIFE_MS;
 
-	while (count_descriptors(l) > n) {
+	while (life_descriptors(l) > n) {
 		cr_assert(lt(i64, as_mono_ns(), late), "%d descriptors, %d before the cut",
-			  count_descriptors(l), n);
+			  life_descriptors(l), n);
 		(void)life_is(l, "ready");
 	}
 }
@@ -302,7 +284,7 @@ Test(crash_cut, network_is_cut_silently_and_aloud_and_nothing_is_lost)
 	submit(&w.l, 0, BEFORE);
 	life_wait(&w.l, BEFORE);
 	read_lines(&w, BEFORE);
-	descriptors = count_descriptors(&w.l);
+	descriptors = life_descriptors(&w.l);
 	cut(&w);
 	mend(&w);
 	submit(&w.l, BEFORE, CASES);

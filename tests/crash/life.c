@@ -6,6 +6,7 @@
 #include "core/io/file.h"
 #include "tests/daemon/hall.h"
 
+#include <dirent.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -128,9 +129,9 @@ bool life_tend(struct life *l)
 	return true;
 }
 
-/* The daemon itself: behind strace it is the child of what was started, and strace keeps SIGTERM
- * from itself while it writes to a file. */
-static void signal_daemon(struct life *l, int sig)
+/* Behind strace it is the child of what was started, and strace keeps SIGTERM from itself while it
+ * writes to a file. */
+pid_t life_pid(const struct life *l)
 {
 	char path[64];
 	pid_t pid = l->daemon.pid;
@@ -143,6 +144,29 @@ static void signal_daemon(struct life *l, int sig)
 		cr_assert(f != NULL && fscanf(f, "%d", &pid) == 1, "%s", path);
 		(void)fclose(f);
 	}
+	return pid;
+}
+
+int life_descriptors(const struct life *l)
+{
+	char path[64];
+	int n = -2; /* . and .. */
+	DIR *dir;
+
+	(void)snprintf(path, sizeof path, "/proc/%d/fd", life_pid(l));
+	dir = opendir(path);
+	cr_assert(ne(ptr, dir, NULL));
+	while (readdir(dir) != NULL) {
+		n++;
+	}
+	(void)closedir(dir);
+	return n;
+}
+
+static void signal_daemon(const struct life *l, int sig)
+{
+	const pid_t pid = life_pid(l);
+
 	cr_assert(pid > 0 && kill(pid, sig) == 0);
 }
 

@@ -48,6 +48,10 @@ int life_stop(struct life *l, int signal);
 /* The same, and starts it again. */
 void life_kill(struct life *l, int signal);
 
+/* The daemon's own process, whatever it was started behind. */
+pid_t life_pid(const struct life *l);
+/* Its descriptors. */
+int life_descriptors(const struct life *l);
 /* To all workers of the daemon: SIGSTOP, SIGCONT. */
 void life_signal_workers(const struct life *l, int signal);
 

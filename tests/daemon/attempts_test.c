@@ -3,17 +3,19 @@
 #include "core/io/file.h"
 #include "tests/daemon/hall.h"
 
+#include <sys/resource.h>
+
 TestSuite(daemon_attempts, .timeout = 120);
 
 /* A case of the page "a", accepted by an earlier daemon that ended while it was out. */
-static void leave(const char *id, enum st_out out, uint32_t strikes)
+static void leave_page(const char *id, const char *data, enum st_out out, uint32_t strikes)
 {
 	char sha256[IO_DIGEST_SIZE];
 	struct st_page page = { .name = "a",
 				.type = "text/plain",
 				.sha256 = sha256,
-				.data = id,
-				.size = strlen(id),
+				.data = data,
+				.size = strlen(data),
 				.out = out };
 	const struct st_submission in = { .stream = "s",
 					  .kase = id,
@@ -27,7 +29,7 @@ static void leave(const char *id, enum st_out out, uint32_t strikes)
 	struct st_answer a;
 	struct as_err e = { 0 };
 
-	io_digest(id, strlen(id), sha256);
+	io_digest(data, strlen(data), sha256);
 	ok(st_open(&s, tmpdir_path("state"), &e));
 	ok(st_begin(s, &e));
 	ok(st_submit(s, &in, &a, &e));
@@ -35,6 +37,11 @@ static void leave(const char *id, enum st_out out, uint32_t strikes)
 	ok(st_attempt(s, "s", id, &page, &e));
 	ok(st_commit(s, &e));
 	st_close(s);
+}
+
+static void leave(const char *id, enum st_out out, uint32_t strikes)
+{
+	leave_page(id, id, out, strikes);
 }
 
 static int note(void *ctx, const struct st_case *c, const struct st_page *p, struct as_err *e)
@@ -305,5 +312,30 @@ Test(daemon_attempts, wrong_questions_about_letters_are_named)
 	same(ask_letters(&h, "{\"do\":\"retry\",\"id\":1}"), "ERROR");
 	same(hall_str(&h, "message"), "no dead letter 1");
 	same(hall_ask(&h, h.front, "DLQ", "{\"do\":\"list\"}"), "ERROR"); /* control only */
+	hall_close(&h);
+}
+
+/* Nobody else takes the descriptors of this process, so its own limit does: poll(2) asks for no
+ * more than the loop waits for, and all so few are taken. */
+Test(daemon_attempts, page_whose_file_finds_no_descriptor_is_given_out_later)
+{
+	static char big[ST_INLINE_MAX + 2];
+	struct rlimit before;
+	struct rlimit none;
+	struct hall h;
+
+	memset(big, 'x', sizeof big - 1);
+	leave_page("c", big, ST_HERE, 0);
+	hall_open(&h, hall_settings("grace_ms = 0", hall_model("m", 1)));
+	hall_wait_open(&h);
+	cr_assert(zero(int, getrlimit(RLIMIT_NOFILE, &before)));
+	none = (struct rlimit){ .rlim_cur = 12, .rlim_max = before.rlim_max };
+	cr_assert(zero(int, setrlimit(RLIMIT_NOFILE, &none)));
+	hall_work(&h, h.work, 1);
+	same(hall_hear_for(&h, h.work, 300), "");
+	same(hall_ask(&h, h.front, "GET", "{\"stream\":\"s\",\"case\":\"c\"}"), "PENDING");
+	cr_assert(zero(int, setrlimit(RLIMIT_NOFILE, &before)));
+	same(hall_job(&h, h.work).part, "a");
+	cr_assert(eq(sz, bus_size(&h.m, 3), sizeof big - 1));
 	hall_close(&h);
 }

@@ -75,6 +75,8 @@ Test(daemon_journal, operations_come_back_in_order_and_are_kept)
 	judge(&j, 3, 1);
 	dm_op_free(wait_op(&j));
 	dm_journal_stop(&j);
+	bus_close(bus);
+	ok(bus_open(&bus, &e));
 	ok(dm_journal_start(&j, bus, tmpdir_path("state"), &e));
 	op = dm_op_make(DM_OP_OPEN, "s", "");
 	dm_journal_give(&j, op);

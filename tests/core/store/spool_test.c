@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* Text of n letters; freed by the caller. */
@@ -108,4 +109,59 @@ Test(store_spool, damaged_file_is_refused_by_name)
 	as_buf_free(&bytes);
 	st_close(s);
 	free(text);
+}
+
+/* Nothing more can be opened, or as much as before. */
+static void descriptors(bool none)
+{
+	static rlim_t before;
+	struct rlimit r;
+
+	cr_assert(zero(int, getrlimit(RLIMIT_NOFILE, &r)));
+	before = none ? r.rlim_cur : before;
+	r.rlim_cur = none ? 0 : before;
+	cr_assert(zero(int, setrlimit(RLIMIT_NOFILE, &r)));
+}
+
+Test(store_spool, file_that_finds_no_descriptor_is_as_one_that_finds_no_room)
+{
+	char *over = letters(ST_INLINE_MAX + 1, 'b');
+	char sha256[IO_DIGEST_SIZE];
+	const struct st_page page = {
+		.name = "y", .type = "t", .sha256 = sha256, .data = over, .size = strlen(over)
+	};
+	const struct st_submission in = { .stream = "s",
+					  .kase = "a",
+					  .key = "k",
+					  .manifest = "m",
+					  .received = 1,
+					  .page = &page,
+					  .pages = 1 };
+	struct as_buf bytes = { 0 };
+	struct st_answer a;
+	struct as_err e = { 0 };
+	struct st_store *s = kit_open();
+	bool held = true;
+
+	io_digest(over, strlen(over), sha256);
+	descriptors(true);
+	ok(st_begin(s, &e));
+	ok(st_submit(s, &in, &a, &e));
+	cr_assert(eq(int, st_commit(s, &e), AS_EFULL), "%s", e.msg);
+	ok(st_rollback(s, &e));
+	ok(st_reserve(s, 1 << 20, &held, &e));
+	cr_assert(not(held));
+	descriptors(false);
+	cr_assert(zero(sz, files()));
+	ok(st_begin(s, &e));
+	ok(st_submit(s, &in, &a, &e));
+	ok(st_commit(s, &e));
+	descriptors(true);
+	cr_assert(eq(int, st_load(s, "s", "a", &page, &bytes, &e), AS_EAGAIN), "%s", e.msg);
+	descriptors(false);
+	ok(st_load(s, "s", "a", &page, &bytes, &e));
+	same(bytes.data, over);
+	as_buf_free(&bytes);
+	st_close(s);
+	free(over);
 }
