@@ -166,8 +166,12 @@ fuzz_rooms := encoders/image encoders/text encoders/table fusion core/bus
 # Tests that count what our own code asks of the allocator (tests/support/count.h).
 $(out)/run/fusion $(out)/run/encoders-text: private counted := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
 # Tests in which our own calls of the system fail (tests/support/fault.h).
-$(out)/run/core-store: private counted := $(foreach f,open read pread write pwrite fsync rename renameat2 unlink access \
-	stat fstat fstatvfs ftruncate posix_fallocate mkdir opendir readdir mmap getrandom,-Wl,--wrap=$f)
+faulty := $(foreach f,open read pread write pwrite fsync rename renameat2 unlink access stat fstat fstatvfs ftruncate \
+	posix_fallocate mkdir opendir readdir mmap getrandom,-Wl,--wrap=$f)
+$(out)/run/core-store $(out)/run/core-io: private counted := $(faulty)
+$(out)/run/core-bus: private counted := $(faulty) $(foreach f,ctx_new ctx_set ctx_term socket setsockopt getsockopt bind connect \
+	socket_monitor send msg_send recv msg_recv poll curve_keypair curve_public,-Wl,--wrap=zmq_$f) \
+	-Wl,--wrap=poll,--wrap=pthread_create
 runners := $(foreach r,$(with_tests),$(out)/run/$(subst /,-,$r)) $(out)/run/fuzz $(e2e)
 $(out)/obj/tests/%.o: private extra_cflags = -DBUILD_DIR='"$(abspath $(out))"' -DSOURCE_DIR='"$(CURDIR)"'
 $(out)/run/e2e: $(call obj,$(wildcard tests/e2e/*.c) $(wildcard tests/support/*.c)) $(call archives,core/bus)

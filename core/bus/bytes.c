@@ -63,9 +63,8 @@ struct bus_bytes *bus_bytes_share(struct bus_bytes *b)
 {
 	struct bus_bytes *other = as_malloc(sizeof *other);
 
-	if (zmq_msg_init(&other->msg) != 0 || zmq_msg_copy(&other->msg, &b->msg) != 0) {
-		abort(); /* only what is no message */
-	}
+	(void)zmq_msg_init(&other->msg);
+	(void)zmq_msg_copy(&other->msg, &b->msg); /* fails only for what is no message */
 	return other;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/bus/call.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { REQUEST_LINGER_MS = 0, REQUEST_HWM = 1000 };
@@ -55,6 +56,7 @@ static size_t lay_out(struct bus_frame frame[BUS_FRAMES_MAX], const struct bus_f
 {
 	size_t n = 0;
 
+	assert(say->n < BUS_FRAMES_MAX - BUS_ENVELOPE);
 	if (peer != NULL) {
 		frame[n++] = *peer;
 	}
@@ -62,7 +64,7 @@ static size_t lay_out(struct bus_frame frame[BUS_FRAMES_MAX], const struct bus_f
 	frame[n++] = (struct bus_frame){ say->verb, strlen(say->verb), NULL };
 	frame[n++] = say->json ? (struct bus_frame){ say->json->data, say->json->len, NULL }
 			       : (struct bus_frame){ "{}", 2, NULL };
-	for (size_t i = 0; i < say->n && n < BUS_FRAMES_MAX; i++) {
+	for (size_t i = 0; i < say->n; i++) {
 		frame[n++] = say->bytes[i];
 	}
 	return n;

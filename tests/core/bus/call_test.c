@@ -82,6 +82,8 @@ Test(bus_call, what_breaks_the_protocol_is_named)
 	const struct bus_frame few[] = { F("assay1"), F("HELLO") };
 	const struct bus_frame other[] = { F("assay2"), F("HELLO"), F("{}") };
 	const struct bus_frame small[] = { F("assay1"), F("hello"), F("{}") };
+	const struct bus_frame long_verb[] = { F("assay1"), F("ABCDEFGHIJKLMNOPQRSTUVWX"),
+					       F("{}") };
 	const struct bus_frame none[] = { F("assay1"), F(""), F("{}") };
 	const struct bus_frame hidden[] = { F("assay1"), F("HELLO\0X"), F("{}") };
 	const struct bus_frame cut[] = { F("assay1"), F("HELLO"), F("{\"a\":") };
@@ -89,6 +91,7 @@ Test(bus_call, what_breaks_the_protocol_is_named)
 	struct bus_frame big[] = { F("assay1"), F("HELLO"), F("") };
 	struct bus_frame many[BUS_FRAMES_MAX + 1];
 	void *zeros = as_calloc(BUS_JSON_MAX + 1, 1);
+	struct as_err e = { 0 };
 	struct line l;
 
 	for (size_t i = 0; i < BUS_FRAMES_MAX + 1; i++) {
@@ -96,7 +99,9 @@ Test(bus_call, what_breaks_the_protocol_is_named)
 	}
 	big[2] = (struct bus_frame){ zeros, BUS_JSON_MAX + 1, NULL };
 	line_open(&l);
+	fails(bus_call_read(&l.c, &l.m, 1, &e), AS_EPROTO, "0 frames"); /* not even a peer */
 	refused(&l, few, 2, "2 frames");
+	refused(&l, long_verb, 3, "a verb of 24 bytes, want 1 to 23");
 	refused(&l, other, 3, "frame 0");
 	refused(&l, small, 3, "capital letters");
 	refused(&l, none, 3, "frame 1");
@@ -130,6 +135,9 @@ Test(bus_call, error_is_an_error_with_its_message)
 	const struct bus_say again = { .verb = "OK" };
 	struct as_buf json = { 0 };
 	const struct bus_say wrong = { .verb = "ERROR", .json = &json };
+	const struct bus_say not_allowed = { .verb = "FORBIDDEN", .json = &json };
+	const struct bus_say silent = { .verb = "ERROR" };
+	const struct bus_say none = { .verb = "no verb" };
 	struct bus_bytes *peer;
 	struct as_err e = { 0 };
 	struct line l;
@@ -141,8 +149,14 @@ Test(bus_call, error_is_an_error_with_its_message)
 	ok(bus_recv_wait(l.front, &l.m, WAIT_MS, &e));
 	peer = bus_take(&l.m, 0);
 	ok(bus_call_reply(l.front, &(struct bus_frame){ .kept = peer }, &wrong, &e));
+	ok(bus_call_reply(l.front, &(struct bus_frame){ .kept = peer }, &not_allowed, &e));
+	ok(bus_call_reply(l.front, &(struct bus_frame){ .kept = peer }, &silent, &e));
+	ok(bus_call_reply(l.front, &(struct bus_frame){ .kept = peer }, &none, &e));
 	ok(bus_call_reply(l.front, &(struct bus_frame){ .kept = peer }, &again, &e));
 	fails(bus_answer(l.client, WAIT_MS, &l.m, &l.c, &e), AS_EPROTO, "x is wrong");
+	fails(bus_answer(l.client, WAIT_MS, &l.m, &l.c, &e), AS_EPERM, "x is wrong");
+	fails(bus_answer(l.client, WAIT_MS, &l.m, &l.c, &e), AS_EPROTO, "error without a message");
+	fails(bus_answer(l.client, WAIT_MS, &l.m, &l.c, &e), AS_EPROTO, "the answer of tcp://");
 	ok(bus_answer(l.client, WAIT_MS, &l.m, &l.c, &e));
 	same(l.c.verb, "OK");
 	bus_bytes_free(peer);

@@ -2,6 +2,7 @@
 #include "core/base/buf.h"
 #include "core/bus/bus.h"
 #include "core/bus/guard.h"
+#include "core/bus/inside.h"
 #include "tests/support/check.h"
 #include "tests/support/tmpdir.h"
 
@@ -289,6 +290,54 @@ Test(bus_guard, question_that_is_none_is_refused)
 	bus_socket_close(s);
 	cr_assert(comes_in(&h, &h.guest, h.own.public, WAIT_MS));
 	ok(bus_guard_check(h.guard, &e));
+	house_close(&h);
+}
+
+/* Each member of a question decides. */
+Test(bus_guard, question_is_answered_by_all_that_it_has)
+{
+	static const struct {
+		const char *version, *domain, *mechanism;
+		size_t key;
+		const char *code;
+	} ask[] = {
+		{ "1.0", "front", "CURVE", 32, "200" },
+		{ "2.0", "front", "CURVE", 32, "400" },
+		{ "1.01", "front", "CURVE", 32, "400" },
+		{ "1.0", "work", "CURVE", 32, "400" },
+		{ "1.0", "a domain whose name has as many as 32 bytes", "CURVE", 32, "400" },
+		{ "1.0", "front", "PLAIN", 32, "400" },
+		{ "1.0", "front", "CURVE", 31, "400" },
+		{ "1.0", "front", "CURVE", 0, "400" },
+	};
+	const struct bus_options o = {
+		.type = BUS_DEALER, .endpoint = "inproc://zeromq.zap.01", .hwm = 10, .max_bytes = -1
+	};
+	struct bus_socket *s = NULL;
+	struct as_err e = { 0 };
+	uint8_t key[32];
+	struct house h;
+
+	house_open(&h, "submit = *");
+	cr_assert(ne(ptr, zmq_z85_decode(key, h.guest.public), NULL));
+	ok(bus_socket_open(&s, h.bus, &o, &e));
+	for (size_t i = 0; i < sizeof ask / sizeof *ask; i++) {
+		const struct bus_frame f[] = {
+			{ "", 0, NULL },
+			{ ask[i].version, strlen(ask[i].version), NULL },
+			{ "7", 1, NULL },
+			{ ask[i].domain, strlen(ask[i].domain), NULL },
+			{ "127.0.0.1", 9, NULL },
+			{ "", 0, NULL },
+			{ ask[i].mechanism, strlen(ask[i].mechanism), NULL },
+			{ key, ask[i].key, NULL },
+		};
+
+		ok(bus_send_wait(s, f, 8, WAIT_MS, &e));
+		ok(bus_recv_wait(s, &h.m, WAIT_MS, &e));
+		cr_assert(zero(int, memcmp(bus_data(&h.m, 3), ask[i].code, 3)), "question %zu", i);
+	}
+	bus_socket_close(s);
 	house_close(&h);
 }
 

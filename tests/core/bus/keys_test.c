@@ -68,6 +68,7 @@ Test(bus_keys, file_that_has_none_is_refused)
 	static const char *const wrong[] = {
 		"",
 		"public-key = \"short\"\n",
+		"public-key = rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7\n",
 		"public-key = \"rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7\"\n",
 		"public-key = \"rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7\"\nsecret-key = \"x\"\n",
 		"public-key = \"rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7\"\n"
@@ -113,7 +114,7 @@ Test(bus_clients, rights_are_those_of_the_list)
 	struct as_err e = { 0 };
 
 	ok(load("[client.lab]\nkey = " KEY_A "\nsubmit = a, b\nsubmit = c\nsubscribe = *\n"
-		"[client.machine]\nkey = " KEY_B "\nwork = true\n",
+		"work = false\n[client.machine]\nkey = " KEY_B "\nwork = true\n",
 		0644, &l, &e));
 	c = bus_clients_find(l, KEY_A);
 	same(c->name, "lab");
@@ -174,6 +175,13 @@ Test(bus_clients, list_that_is_wrong_is_refused_by_line)
 		{ "[client.lab]\nkey = " KEY_A "\nshare = 0\n", ":3: share" },
 		{ "[client.lab]\nkey = " KEY_A "\nshare = 101\n", ":3: share" },
 		{ "[client.lab]\nkey = " KEY_A "\nshare = -1\n", ":3: share" },
+		{ "[client.lab]\nkey = " KEY_A "\nshare = a\n", ":3: share" },
+		{ "[client.lab]\nkey = " KEY_A "\nshare = 5x\n", ":3: share" },
+		{ "[client.lab]\nkey = " KEY_A
+		  "\nsubmit = a23456789012345678901234567890123456789012\n",
+		  ":3: submit" },
+		{ "[client.lab]\nwork = true\n[client.b]\nkey = " KEY_A "\n",
+		  "[client.lab] has no key" },
 		{ "[client.LAB]\n", "[client.NAME]" },
 		{ "[lab]\n", "[client.NAME]" },
 		{ "key = " KEY_A "\n", "before the first" },
@@ -186,6 +194,39 @@ Test(bus_clients, list_that_is_wrong_is_refused_by_line)
 		cr_assert(eq(ptr, l, NULL));
 	}
 	fails(bus_clients_load(&l, tmpdir_path("none"), &e), AS_ENOINPUT, "none");
+}
+
+Test(bus_clients, who_only_listens_comes_to_the_front_too)
+{
+	struct bus_clients *l = NULL;
+	struct as_err e = { 0 };
+
+	ok(load("[client.a]\nkey = " KEY_A "\nsubscribe = s\n", 0644, &l, &e));
+	cr_assert(bus_client_may_connect(bus_clients_find(l, KEY_A), "front"));
+	cr_assert(not(bus_client_may_connect(bus_clients_find(l, KEY_A), "work")));
+	cr_assert(eq(ptr, (void *)(uintptr_t)bus_clients_at(l, 1), NULL));
+	bus_clients_free(l);
+	bus_clients_free(NULL);
+}
+
+Test(bus_clients, more_than_the_limit_are_refused)
+{
+	struct bus_clients *l = NULL;
+	struct as_buf b = { 0 };
+	struct as_err e = { 0 };
+
+	for (unsigned i = 0; i <= BUS_CLIENTS_MAX; i++) {
+		char key[BUS_KEY_SIZE];
+
+		(void)snprintf(key, sizeof key, "%04x%036d", i, 0);
+		as_buf_printf(&b, "[client.c%u]\nkey = %s\n", i, key);
+		if (i + 1 == BUS_CLIENTS_MAX) {
+			ok(load(b.data, 0600, &l, &e));
+			bus_clients_free(l);
+		}
+	}
+	fails(load(b.data, 0600, &l, &e), AS_ECONFIG, "more than 1024 clients");
+	as_buf_free(&b);
 }
 
 Test(bus_clients, list_that_others_write_is_refused)

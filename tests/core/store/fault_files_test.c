@@ -62,8 +62,9 @@ static size_t open_all(const struct sweep_state *from, bool look)
 	for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
 		struct fault how = kinds[k];
 
-		for (how.at = 1; open_once(from, how, look, &want); how.at++) {
-			calls++;
+		for (how.at = 1 + k % FAULT_STEP; open_once(from, how, look, &want);
+		     how.at += FAULT_STEP) {
+			calls += FAULT_STEP;
 		}
 	}
 	as_buf_free(&want);
@@ -89,7 +90,7 @@ Test(store_fault, mark_outlives_a_start_that_fails)
 	size_t fired = 1;
 
 	take_killed(&from);
-	for (; fired > 0; how.at++) {
+	for (; fired > 0; how.at += FAULT_STEP) {
 		struct as_err e = { 0 };
 		struct st_store *s;
 		int rc;
@@ -127,7 +128,7 @@ Test(store_fault, journal_is_made)
 		struct fault how = kinds[k];
 		size_t fired = 1;
 
-		for (how.at = 1; fired > 0; how.at++) {
+		for (how.at = 1 + k % FAULT_STEP; fired > 0; how.at += FAULT_STEP) {
 			struct as_err e = { 0 };
 			struct st_store *s;
 			int rc;
@@ -193,7 +194,8 @@ Test(store_fault, backup_is_whole_or_not_there)
 		struct fault how = kinds[k];
 		size_t fired = 1;
 
-		for (how.at = 1; fired > 0; how.at++, calls++) {
+		for (how.at = 1 + k % FAULT_STEP; fired > 0;
+		     how.at += FAULT_STEP, calls += FAULT_STEP) {
 			struct as_err e = { 0 };
 			struct st_store *s;
 			int rc;
@@ -238,7 +240,8 @@ Test(store_fault, restore_is_whole_or_not_there)
 		struct fault how = kinds[k];
 		size_t fired = 1;
 
-		for (how.at = 1; fired > 0; how.at++, calls++) {
+		for (how.at = 1 + k % FAULT_STEP; fired > 0;
+		     how.at += FAULT_STEP, calls += FAULT_STEP) {
 			struct st_restored r;
 			int rc;
 
@@ -297,7 +300,10 @@ Test(store_fault, reserve_and_rest)
 	take_killed(&from);
 	for (size_t i = 0; i < sizeof acts / sizeof *acts; i++) {
 		for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
-			(void)sweep(&acts[i], &from, kinds[k]);
+			struct fault how = kinds[k];
+
+			how.at = 1 + k % FAULT_STEP;
+			(void)sweep(&acts[i], &from, how);
 		}
 	}
 	sweep_free(&from);
@@ -319,7 +325,7 @@ Test(store_fault, reserve_that_could_not_be_made_is_not_held)
 
 	disk_use();
 	s = kit_open();
-	for (how.at = 1; fired > 0; how.at++) {
+	for (how.at = 1; fired > 0; how.at += FAULT_STEP) {
 		bool held = false;
 		int rc;
 

@@ -31,7 +31,10 @@ static void sweep_acts(const struct sweep_act *acts, size_t n)
 		size_t of_act = 0;
 
 		for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
-			of_act += sweep(&acts[i], &from, kinds[k]);
+			struct fault how = kinds[k];
+
+			how.at = 1 + k % FAULT_STEP;
+			of_act += sweep(&acts[i], &from, how);
 		}
 		cr_assert(lt(sz, (size_t)3, of_act), "%s: %zu failures", acts[i].name, of_act);
 		calls += of_act;
