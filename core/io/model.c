@@ -150,7 +150,7 @@ static int check_places(const struct io_model *m, const char *data, size_t data_
 
 		if (start < at) {
 			rc = as_fail(e, AS_EFORMAT, "tensor %.128s overlaps tensor %.128s",
-				     by[i].name, by[i > 0 ? i - 1 : 0].name);
+				     by[i].name, by[i - 1].name);
 		} else if (start > at) {
 			rc = as_fail(e, AS_EFORMAT, "%zu bytes before tensor %.128s belong to none",
 				     (size_t)(start - at), by[i].name);

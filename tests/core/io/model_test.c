@@ -205,6 +205,8 @@ Test(io_model, every_entry_is_checked_by_name)
 		"tensor a: shape: not whole numbers");
 	refuses("{" T("a", "F32", "[1]", "[0]") "}", 4, "tensor a: data_offsets: not two");
 	refuses("{" T("a", "F32", "[1]", "[0,-4]") "}", 4, "tensor a: data_offsets: not two");
+	refuses("{" T("a", "F32", "[1]", "[-4,0]") "}", 4, "tensor a: data_offsets: not two");
+	refuses("{" T("a", "F32", "[1]", "{}") "}", 4, "tensor a: data_offsets: not two");
 	refuses("{" T("a", "F32", "[1]", "[4,0]") "}", 4, "tensor a: data_offsets: [4, 0]");
 	refuses("{" T("a", "F32", "[2]", "[0,8]") "}", 4,
 		"tensor a: data_offsets: [0, 8], the file has 4 bytes of data");
@@ -240,7 +242,80 @@ Test(io_model, tensors_lie_one_after_another)
 	refuses("{" T("a", "U8", "[2]", "[0,2]") "}", 5, "3 bytes at the end belong to no tensor");
 	refuses("{" T("a", "U8", "[4]", "[0,4]") "," T("z", "U8", "[0]", "[2,2]") "}", 4,
 		"overlaps");
+	refuses("{" T("a", "U8", "[4]", "[0,4]") "," T("b", "U8", "[4]", "[3,7]") "," T(
+		    "c", "U8", "[1]", "[7,8]") "}",
+		8, "tensor b overlaps tensor a");
 	refuses("{}", 1, "1 bytes at the end belong to no tensor");
+}
+
+/* What the file has is bound to weights w [3, 5] and b [1, 5]: each way in which it does not fit.
+ */
+static void does_not_bind(const char *header, size_t n, const char *why)
+{
+	struct nn_params ps = { 0 };
+	struct as_buf b = { 0 };
+	struct as_rng rng;
+	struct io_model m;
+	struct as_err e;
+
+	as_rng_seed(&rng, 1, 0);
+	(void)nn_param_add(&ps, "", "w", 3, 5, 0, NN_ZERO, 0.0F);
+	(void)nn_param_add(&ps, "", "b", 1, 5, 0, NN_ZERO, 0.0F);
+	nn_params_start(&ps, &rng);
+	build(&b, header, n);
+	ok(io_model_open_mem(&m, b.data, b.len, "m", &e));
+	fails(io_model_bind(&m, &ps, NULL, &e), AS_ESHAPE, why);
+	io_model_close(&m);
+	as_buf_free(&b);
+	nn_params_free(&ps);
+}
+
+#define B(at) T("b", "F32", "[5]", at)
+#define LONG  "n2345678901234567890123456789012345678901234567890123456789012345678901234567890"
+
+Test(io_model, shapes_scales_and_what_is_left_over_are_told_apart)
+{
+	does_not_bind("{" T("w", "F32", "[15]", "[0,60]") "," B("[60,80]") "}", 80,
+		      "m: w: file has [15], model wants [3, 5]");
+	does_not_bind("{" T("w", "F32", "[3,5]", "[0,60]") "," T("b", "F32", "[4]", "[60,76]") "}",
+		      76, "m: b: file has [4], model wants [1, 5]");
+	does_not_bind("{" T("w", "F32", "[5,5]", "[0,100]") "," B("[100,120]") "}", 120,
+		      "w: file has [5, 5], model wants [3, 5]");
+	does_not_bind("{" T("w", "F32", "[3,4]", "[0,48]") "," B("[48,68]") "}", 68,
+		      "w: file has [3, 4], model wants [3, 5]");
+	does_not_bind("{" T("w", "F32", "[3,5,1]", "[0,60]") "," B("[60,80]") "}", 80,
+		      "w: file has [3, 5, 1], model wants [3, 5]");
+	does_not_bind("{" T("w", "I8", "[3,5]", "[0,15]") "," B("[15,35]") "}", 35,
+		      "w.scale: missing");
+	does_not_bind("{" T("w", "I8", "[3,5]", "[0,15]") "," T("w.scale", "F32", "[2]",
+								"[15,23]") "," B("[23,43]") "}",
+		      43, "w.scale: file has [2], model wants [1, 3]");
+	/* A scale belongs to a weight that came as I8, and to nothing else. */
+	does_not_bind("{" T("w", "F32", "[3,5]", "[0,60]") "," T("w.scale", "F32", "[3]",
+								 "[60,72]") "," B("[72,92]") "}",
+		      92, "w.scale: not a weight of this model");
+	does_not_bind("{" T("w", "F32", "[3,5]", "[0,60]") "," T("x.scale", "F32", "[3]",
+								 "[60,72]") "," B("[72,92]") "}",
+		      92, "x.scale: not a weight of this model");
+	does_not_bind("{" T("w", "F32", "[3,5]", "[0,60]") "," T(".scale", "F32", "[3]",
+								 "[60,72]") "," B("[72,92]") "}",
+		      92, ".scale: not a weight of this model");
+	does_not_bind("{" T("w", "F32", "[3,5]", "[0,60]") "," T(LONG ".scale", "U8", "[0]",
+								 "[60,60]") "," B("[60,80]") "}",
+		      80, ".scale: not a weight of this model");
+}
+
+Test(io_model, header_over_the_limit_is_not_written)
+{
+	char *text = as_malloc(IO_HEADER_MAX + 1);
+	const struct io_meta meta = { "k", text };
+	struct as_err e;
+
+	memset(text, 'x', IO_HEADER_MAX);
+	text[IO_HEADER_MAX] = '\0';
+	fails(io_model_save(tmpdir_path("big"), NULL, 0, &meta, 1, &e), AS_EFORMAT,
+	      "the limit is 16777216");
+	free(text);
 }
 
 Test(io_model, order_and_empty_tensors_are_free)
