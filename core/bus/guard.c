@@ -169,10 +169,17 @@ void bus_guard_halt(struct bus_guard *g)
 
 void bus_guard_close(struct bus_guard *g)
 {
+	struct as_err e;
+	void *old;
+
 	if (g == NULL) {
 		return;
 	}
 	bus_guard_halt(g);
+	/* What a change that failed on its way did not wait for. */
+	while (g->here != NULL && bus_get(g->here, &old, &e) == AS_OK) {
+		bus_clients_free(old);
+	}
 	bus_socket_close(g->zap);
 	bus_socket_close(g->here);
 	bus_socket_close(g->there);
@@ -201,7 +208,11 @@ int bus_guard_change(struct bus_guard *g, struct bus_clients *clients, struct as
 	int rc;
 
 	TRY(bus_guard_check(g, e));
-	TRY(bus_give(g->here, bus_clients_share(clients), e));
+	rc = bus_give(g->here, bus_clients_share(clients), e);
+	if (rc != AS_OK) {
+		bus_clients_free(clients);
+		goto out;
+	}
 	while (bus_get(g->here, &old, &ignored) != AS_OK) {
 		if (as_mono_ns() > until) {
 			return as_fail(e, AS_EPERM, "the thread that checks keys does not answer");
