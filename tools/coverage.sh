@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # coverage.sh OUT LEAST - what the tests that were run in OUT reached: lines and branches per file
-# into OUT/coverage.txt, the rooms and the sum on the terminal; fails below LEAST percent of lines.
+# into OUT/coverage.txt, the rooms, the sum and what must not fail on the terminal; fails below LEAST
+# percent of lines.
 set -eu
 out=$1 least=$2
 command -v gcovr >/dev/null || { echo "coverage: no gcovr: apt-get install gcovr" >&2; exit 77; }
@@ -18,4 +19,14 @@ jq -r '.files[] | [(.filename | sub("/[^/]*$"; "")), .line_covered, .line_total,
           close("sort"); printf "%-22s %s    %s\n", "all", share(ls, Ls), share(bs, Bs)
           exit 100 * ls < least * Ls }' least="$least" ||
     { echo "less than $least % of the lines; each file: $out/coverage.txt" >&2; exit 1; }
+echo "what is promised rests on     branches"
+area() { # NAME PATTERN
+    jq -r --arg of "$2" '[.files[] | select(.filename | test($of))] |
+        [(map(.branch_covered) | add), (map(.branch_total) | add)] | @tsv' "$out/coverage.json" |
+        awk -v name="$1" '{ printf "%-27s %5.1f %%  %d of %d\n", name, 100 * $1 / $2, $1, $2 }'
+}
+area 'the wire codec' '^core/bus/'
+area 'the lease logic' '^daemon/(jobs|workers|children)\.c$'
+area 'the journal' '^core/store/'
+area 'the safetensors reader' '^core/io/model(_weights)?\.c$'
 echo "each file: $out/coverage.txt"
