@@ -56,7 +56,7 @@ static size_t lay_out(struct bus_frame frame[BUS_FRAMES_MAX], const struct bus_f
 {
 	size_t n = 0;
 
-	assert(say->n < BUS_FRAMES_MAX - BUS_ENVELOPE);
+	assert(BUS_ENVELOPE + (peer != NULL) + say->n <= BUS_FRAMES_MAX);
 	if (peer != NULL) {
 		frame[n++] = *peer;
 	}

@@ -302,7 +302,8 @@ Test(bus_fault, what_libzmq_says_has_its_code)
 		{ EHOSTUNREACH, AS_EUNAVAIL },  { EADDRINUSE, AS_EUNAVAIL },
 		{ EADDRNOTAVAIL, AS_EUNAVAIL }, { ENODEV, AS_EUNAVAIL },
 		{ EINVAL, AS_ECONFIG },         { EPROTONOSUPPORT, AS_ECONFIG },
-		{ ENOCOMPATPROTO, AS_ECONFIG }, { EMFILE, AS_EIO },
+		{ ENOCOMPATPROTO, AS_ECONFIG }, { EMFILE, AS_EUNAVAIL },
+		{ ENFILE, AS_EUNAVAIL },        { EPIPE, AS_EIO },
 	};
 	struct as_err e = { 0 };
 
