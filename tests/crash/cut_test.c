@@ -62,8 +62,8 @@ static bool run_as_root(void)
 		return false;
 	}
 	passed = proc_run(&p, "/usr/bin/env", "-i", "PATH=/usr/bin:/bin:/usr/sbin:/sbin",
-			  "/usr/bin/unshare", "-Ur", BUILD_DIR "/run/crash", "--filter",
-			  "crash_cut/*") == 0;
+			  "CRASH_STEP=1", "/usr/bin/unshare", "-Ur", BUILD_DIR "/run/crash",
+			  "--filter", "crash_cut/*") == 0;
 	said = p.err.data ? p.err.data : "";
 	cr_assert(passed || strstr(said, "Synthesis") == NULL, "%s", said);
 	passed = passed && strstr(said, "Passing: 1") != NULL;
@@ -273,6 +273,10 @@ Test(crash_cut, network_is_cut_silently_and_aloud_and_nothing_is_lost)
 	struct world w = { 0 };
 	int descriptors;
 
+	if (getenv("CRASH_STEP") == NULL) {
+		(void)fprintf(stderr, "SKIPPED: a network is cut in make nightly\n");
+		cr_skip_test("in make nightly");
+	}
 	if (!net_make(&w.net)) {
 		if (run_as_root()) {
 			return;
