@@ -193,12 +193,12 @@ $(out)/run/fuzz: $(out)/obj/tests/fuzz/corpus_test.o $(fuzzers:%=$(out)/obj/test
 	$(call run,LINK,$@) $(CC) $(opt_$(V)) -o $@ $(call group,$(sort $^)) \
 		$(sort $(foreach r,$(fuzz_rooms),$(call libs_of,$r))) -lcriterion
 
-# Faults: killed, failing and full; a runner of its own, because it takes minutes.
+# Faults: killed, failing and full; a runner of its own, because it takes minutes, most of them waiting.
 $(out)/run/crash: $(call obj,$(wildcard tests/crash/*.c) $(wildcard tests/support/*.c)) $(call archives,daemon)
 	@mkdir -p $(@D)
 	$(call run,LINK,$@) $(CC) $(opt_$(V)) -o $@ $(call group,$^) $(call libs_of,daemon) -lcriterion
 crash: all $(out)/run/crash ## kill and fail the daemon at its system calls, then check what it promised
-	JOBS=1 tools/run-tests.sh $(out) '$(T)' $(out)/run/crash
+	JOBS=3 tools/run-tests.sh $(out) '$(T)' $(out)/run/crash
 
 LEAST ?= 90
 coverage: deps ## what the tests reach, per file; fails below LEAST (90) percent of the lines
