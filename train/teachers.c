@@ -5,11 +5,17 @@
  * Furlanello et al., "Born-Again Neural Networks" (2018), arXiv:1805.04770).
  *
  * Of a part alone, networks that never saw another know more than those that learn to do without
- * the others: each part has specialists, who are asked for that part only. */
+ * the others: where parts are fused alone each has specialists, who are asked for that part only.
+ */
 #include "train/study.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+static bool has_specialists(const struct io_task *t)
+{
+	return t->parts > 1 && t->hyper.alone_loss > 0;
+}
 
 /* sum += more, under mask k. */
 static void add(struct tr_scores *sum, const struct tr_scores *more, size_t k)
@@ -67,7 +73,7 @@ static int add_round(const struct tr_study *s, const struct tr_plan *plan, size_
 			add(sum, &one, i);
 		}
 	}
-	for (size_t m = 0; m < parts && parts > 1; m++) {
+	for (size_t m = 0; m < parts && has_specialists(s->d->task); m++) {
 		tr_scores_free(&one);
 		s->o->watch->begin(s->o->watch->ctx, s->d->task->part[m].name, k, s->runs);
 		TRY(ask_one(s, plan, 1U << m, as_rng_u64(seeds), &one, e));
@@ -92,8 +98,9 @@ int tr_study_teach(const struct tr_study *s, const struct tr_plan *plan, size_t 
 	}
 	for (size_t i = 0; i < mean->masks && rc == AS_OK; i++) {
 		const uint32_t shown = tr_pattern(parts, i);
-		const bool alone = parts > 1 && shown != 0 && (shown & (shown - 1)) == 0;
-		const float asked = (float)s->o->teachers * (alone ? 2.0F : 1.0F);
+		const bool alone = shown != 0 && (shown & (shown - 1)) == 0;
+		const bool twice = alone && has_specialists(s->d->task);
+		const float asked = (float)s->o->teachers * (twice ? 2.0F : 1.0F);
 
 		for (size_t j = 0; j < mean->n * mean->c; j++) {
 			mean->logits[i * mean->n * mean->c + j] /= asked;

@@ -10,9 +10,6 @@
 
 struct nn_team;
 
-/* One thread's pass. rng NULL and keep false: inference, i.e. closed heads are really skipped and
- * nothing is kept for a bwd that will not come. rng set: training, with dropout and augmentation;
- * keep alone: the same without anything drawn. */
 /* Attention heads that inferences passed, and multiply-adds of their sub-layers: projections,
  * scores, mixes. What is closed is not computed. */
 struct nn_heads {
@@ -20,6 +17,9 @@ struct nn_heads {
 	double work, done;
 };
 
+/* One thread's pass. rng NULL and keep false: inference, i.e. closed heads are really skipped and
+ * nothing is kept for a bwd that will not come. rng set: training, with dropout and augmentation;
+ * keep alone: the same without anything drawn. */
 struct nn_step {
 	const float *p;       /* weights, as in nn_params.v */
 	float *g;             /* gradients, added to by bwd; NULL where there is no bwd */

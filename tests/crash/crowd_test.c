@@ -92,17 +92,8 @@ Test(crash_crowd, attack_06_connections_do_not_take_the_journals_descriptors)
 /* A system that gives no thread a table of its own: nothing is accepted, until the crowd goes. */
 Test(crash_crowd, attack_06_without_a_table_of_its_own_the_daemon_waits_for_one)
 {
-	const char *const wrap[] = { "/usr/bin/strace",
-				     "-f",
-				     "-qqq",
-				     "-o",
-				     tmpdir_path("trace"),
-				     "-e",
-				     "trace=unshare",
-				     "-e",
-				     "inject=unshare:error=EPERM",
-				     LIMIT,
-				     NULL };
+	const char *const wrap[] = { LIFE_STRACE("trace=unshare", "inject=unshare:error=EPERM"),
+				     LIMIT, NULL };
 	int fd[STRANGERS];
 	struct life l;
 

@@ -118,15 +118,7 @@ Test(crash_full, what_was_accepted_is_judged_and_nothing_new_is_until_there_is_r
 
 Test(crash_full, disk_that_never_syncs_leaves_a_daemon_that_reads)
 {
-	const char *const wrap[] = { "/usr/bin/strace",
-				     "-f",
-				     "-qqq",
-				     "-o",
-				     tmpdir_path("trace"),
-				     "-e",
-				     "trace=fdatasync",
-				     "-e",
-				     "inject=fdatasync:error=EIO",
+	const char *const wrap[] = { LIFE_STRACE("trace=fdatasync", "inject=fdatasync:error=EIO"),
 				     NULL };
 	char failures[300];
 	struct life l;

@@ -8,8 +8,13 @@
 #include "core/bus/call.h"
 #include "tests/crash/ledger.h"
 #include "tests/support/proc.h"
+#include "tests/support/tmpdir.h"
 
 enum { LIFE_MS = 60000, LIFE_ARGS = 24 };
+
+/* The beginning of a wrap: strace, with what it follows ("trace=CALL") and injects. */
+#define LIFE_STRACE(trace, inject) \
+	"/usr/bin/strace", "-f", "-qqq", "-o", tmpdir_path("trace"), "-e", trace, "-e", inject
 
 struct life {
 	char settings[256]; /* assayd.ini */

@@ -68,16 +68,7 @@ static bool run_once(const char *call, const char *how, long when, int code)
 	char name[32];
 	char trace[64];
 	char inject[128];
-	const char *const wrap[] = { "/usr/bin/strace",
-				     "-f",
-				     "-qqq",
-				     "-o",
-				     tmpdir_path("trace"),
-				     "-e",
-				     trace,
-				     "-e",
-				     inject,
-				     NULL };
+	const char *const wrap[] = { LIFE_STRACE(trace, inject), NULL };
 	bool fired;
 
 	(void)snprintf(name, sizeof name, "%ld", when);

@@ -91,6 +91,7 @@ Test(train_teachers, of_a_part_alone_its_specialist_has_a_say, .init = tn_init)
 
 	fix_load(&f, CASES, 2);
 	f.task.hyper.epochs = 3;
+	f.task.hyper.alone_loss = 0.3F;
 	f.o.teachers = 1;
 	ok(tr_study_open(&s, &f.d, &f.o, &e));
 	plan = tr_study_plan(&s, &s.run[0].split, UINT32_MAX);
@@ -120,6 +121,36 @@ Test(train_teachers, of_a_part_alone_its_specialist_has_a_say, .init = tn_init)
 	fix_close(&f);
 }
 
+/* Where nobody asks of a part alone there is none to teach it. */
+Test(train_teachers, without_parts_alone_there_are_no_specialists, .init = tn_init)
+{
+	static struct fix f;
+	struct tr_scores mean;
+	struct tr_scores said;
+	struct tr_study s;
+	struct tr_plan plan;
+	struct as_rng seeds;
+	struct as_err e = { 0 };
+
+	fix_load(&f, CASES, 2);
+	f.task.hyper.epochs = 3;
+	f.task.hyper.alone_loss = 0;
+	f.o.teachers = 1;
+	ok(tr_study_open(&s, &f.d, &f.o, &e));
+	plan = tr_study_plan(&s, &s.run[0].split, UINT32_MAX);
+	ok(tr_study_teach(&s, &plan, 0, &mean, &e));
+	cr_assert(eq(sz, f.epochs, 3));
+	as_rng_seed(&seeds, f.o.seed, 0x74656163U);
+	plan.seed = as_rng_u64(&seeds);
+	fit(&f, &plan, &said);
+	cr_assert(zero(int, memcmp(mean.logits, said.logits,
+				   mean.masks * mean.n * mean.c * sizeof *mean.logits)));
+	tr_scores_free(&said);
+	tr_scores_free(&mean);
+	tr_study_free(&s);
+	fix_close(&f);
+}
+
 Test(train_teachers, the_same_seed_gives_the_same_bytes_and_the_record_counts_them, .init = tn_init)
 {
 	struct as_buf file[2] = { { 0 }, { 0 } };
@@ -132,6 +163,7 @@ Test(train_teachers, the_same_seed_gives_the_same_bytes_and_the_record_counts_th
 	for (size_t i = 0; i < 2; i++) {
 		fix_load(&f, CASES, 2);
 		f.task.hyper.epochs = 3;
+		f.task.hyper.alone_loss = 0.3F;
 		f.o.folds = 3;
 		f.o.teachers = TEACHERS;
 		ok(tr_study_run(&s, &f.d, &f.o, &e));
