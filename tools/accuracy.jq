@@ -79,6 +79,92 @@ def believed:
       | row
     end;
 
+# Of a study: results by variant, each an array over the seeds.
+def of($v): map(select(.variant == $v)) | sort_by(.seed);
+
+# What f says of each fold, $a less $b on the same folds: mean, and the sd of the folds' differences
+# over the root of their number; the seeds share their cases, so both are means over the seeds.
+def paired($a; $b; f):
+  [$a[] as $x | $b[] | select(.seed == $x.seed) as $y
+    | [($x | [f]), ($y | [f])] | transpose | map(.[0] - .[1])]
+  | if length == 0 then ""
+    else (map(mean) | mean | signed) + " ± " + (map(spread) | mean | fixed) end;
+def share: . * 1000 | round / 10 | tostring + " %";
+def head($cells): ($cells | row), ([$cells[] | "---:"] | .[0] = "---" | row);
+
+# Dynamic attention against fixed attention.
+def gates_kinds:
+  [["fixed", "fixed"], ["0", "`gate_loss = 0`"], ["0.3", "`gate_loss = 0.3`"], ["1", "`gate_loss = 1`"]];
+def gates:
+  . as $all
+  | head(["", "seeds", "auc", "of each seed", "auc - fixed", "accuracy", "accuracy - fixed",
+      "heads skipped", "arithmetic skipped"]),
+    (("breast", "wdbc") as $of | gates_kinds[] as [$v, $name]
+      | ($all | of($of + "-fixed")) as $fixed | ($all | of($of + "-" + $v)) as $x
+      | select(($x | length) > 0)
+      | ["\($of), \($name)", ($x | length | tostring), ($x | over_seeds(.metrics.auc)),
+         ($x | map(.metrics.auc | fixed) | join(", ")),
+         (if $v == "fixed" then "" else paired($x; $fixed; .metrics.folds[].auc) end),
+         ($x | over_seeds(.metrics.accuracy)),
+         (if $v == "fixed" then "" else paired($x; $fixed; .metrics.folds[].accuracy) end),
+         ($x | map(.heads.skipped) | mean | share), ($x | map(.heads.arithmetic_skipped) | mean | share)]
+      | row),
+    (("breast", "wdbc") as $of
+      | ([gates_kinds[1:][] as [$v, $name] | {$name, x: ($all | of($of + "-" + $v))}
+          | select((.x | length) > 0)]) as $kinds
+      | select(($kinds | length) > 0)
+      | "",
+        head(["\($of), heads closed below"]
+          + [$kinds[] | "\(.name): heads, arithmetic skipped", "auc - as trained"]),
+        ($kinds[0].x[0].closed_below | keys[]) as $t
+        | [$t]
+          + [$kinds[].x | (map(.closed_below[$t].heads.skipped) | mean | share) + ", "
+                + (map(.closed_below[$t].heads.arithmetic_skipped) | mean | share),
+              difference(.closed_below[$t].difference; .closed_below[$t].difference_se)]
+        | row);
+
+# What compress keeps, and the students of a fifth.
+def student($x; $who): ($x | over_seeds(.[$who].auc));
+def importance:
+  . as $all
+  | head(["removed", "weights", "seeds"] + [("taylor", "gradient", "magnitude", "random") | ., "- teacher"]),
+    (("50", "70", "85") as $removed
+      | ([("taylor", "gradient", "magnitude", "random") as $how | $all | of("\($how)-\($removed)")]) as $x
+      | select($x | all(length > 0))
+      | ["\(1 - $x[0][0].kept | share) of the structures",
+         "\($x[0][0].student.weights / $x[0][0].teacher.weights | share)", ($x[0] | length | tostring)]
+        + [$x[] | student(.; "student"), difference(.student.difference; .student.difference_se)]
+      | row),
+    (($all | of("taylor-fifth")) as $x | ($all | of("curriculum-fifth")) as $c
+      | select(($x | length) > 0 and ($c | length) > 0)
+      | "",
+        "\($x[0].teacher.weights) weights against \($x[0].student.weights)"
+        + " (\($x[0].student.weights / $x[0].teacher.weights | share));"
+        + " files of \($x[0].teacher.bytes) bytes, \($x[0].student.bytes), and \($x[0].student_int8.bytes) in int8.",
+        "",
+        head(["seed", "teacher", "student", "student int8", "student, `--order curriculum`", "same size, directly"]),
+        (def cell($m): ($m.auc | fixed) + " (" + ($m.difference | signed) + " ± " + ($m.difference_se | fixed) + ")";
+          $x[] as $s | $c[] | select(.seed == $s.seed)
+          | [($s.seed | tostring), ($s.teacher.auc | fixed), cell($s.student), cell($s.student_int8),
+             cell(.student), cell($s.same_size)]
+          | row),
+        (["mean", student($x; "teacher"), student($x; "student"), student($x; "student_int8"),
+          student($c; "student"), student($x; "same_size")] | row));
+
+# With a base of busi and of the fold's own cases, and without.
+def pretraining:
+  . as $all
+  | head(["labelled cases", "seeds", "auc from scratch", "with a base", "base - scratch",
+      "scan alone from scratch", "with a base", "base - scratch"]),
+    (("25", "50", "100", "120") as $n
+      | ($all | of("scratch-" + $n)) as $s | ($all | of("base-" + $n)) as $b
+      | select(($s | length) > 0 and ($b | length) > 0)
+      | [$n, ($b | length | tostring), ($s | over_seeds(.metrics.auc)), ($b | over_seeds(.metrics.auc)),
+         paired($b; $s; .metrics.folds[].auc),
+         ($s | over_seeds(.parts.scan.auc)), ($b | over_seeds(.parts.scan.auc)),
+         paired($b; $s; .parts.scan.folds[].auc)]
+      | row);
+
 # Rows of the targets: what, figure, whether it is reached.
 def target($what; $figure; $reached): [$what, $figure, if $reached then "yes" else "**no**" end] | row;
 def at_least($what; f; $limit): target($what; over_seeds(f); (map(f) | mean) >= $limit);
@@ -117,4 +203,7 @@ def targets($name):
   elif $name == "busi" then at_least("busi, malignant against benign: AUC >= 0.82"; .metrics.auc; 0.82)
   elif $name == "medpix" then
     not_below("medpix location: all parts not below the best single part"; "parts"; best_part)
+  elif $name == "modality" then
+    at_least("medpix, CT or MR: accuracy >= 0.93"; .metrics.accuracy; 0.93),
+    not_below("- all parts not below the image alone"; "parts"; "scan")
   else empty end;

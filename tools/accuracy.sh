@@ -1,70 +1,223 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# accuracy.sh OUT [DATA] [TASKS] - trains and scores every task of docs/accuracy.md with seeds 1 to 3
-# and prints its tables. OUT: the build, DATA: the data sets (../shared/data), TASKS: their names,
-# where not all. TASKS "docs" trains nothing and writes the tables of what there is into
-# docs/accuracy.md; a task without results keeps the table it has,
-# and so do the targets.
-# Results stay in build/accuracy/TASK-SEED.json and are taken again only for another task file, data
-# or command: remove them after a change of the program. EPOCHS=N in the environment is for a quick
-# look, with a folder of its own.
+# accuracy.sh OUT [DATA] [TASKS] - trains and scores what docs/accuracy.md has tables of, with seeds 1
+# to 3, and prints those tables. OUT: the build, DATA: the data sets (../shared/data), TASKS: names of
+# tasks and studies, where not all tasks. TASKS "docs" trains nothing and writes the tables of what
+# there is into docs/accuracy.md; what has no results keeps the table it has, and so do the targets.
+#
+# A task is an example with its data. A study takes several trainings of one example, its variants,
+# beside each other: gates (dynamic against fixed attention), importance (what compress keeps, and
+# the students of it), pretraining (with a base and without).
+#
+# Results stay in build/accuracy/TASK-SEED.json and STUDY-VARIANT-SEED.json and are taken again only
+# for another task file, data or command: remove them after a change of the program. EPOCHS=N in the
+# environment is for a quick look, with a folder of its own.
 set -eu
 out=$1
 data=${2:-../shared/data}
 only=${3:-}
 epochs=${EPOCHS:-}
-all="before-biopsy concordance wdbc busi medpix petfinder"
+all="before-biopsy concordance wdbc busi medpix modality petfinder sib200"
+studies="gates importance pretraining"
 seeds="1 2 3"
 kept=$(dirname "$out")/accuracy${epochs:+-$epochs}
 mkdir -p "$kept"
 
-ini() {
+is_study() { case " $studies " in *" $1 "*) ;; *) return 1 ;; esac; }
+
+# What a study sets beside each other; a task has itself alone.
+variants() { # TASK
     case $1 in
-    before-biopsy | concordance) echo "examples/breast/$1.ini" ;;
-    busi) echo examples/busi/malignancy.ini ;;
+    gates)
+        for of in breast wdbc; do
+            for gates in fixed 0 0.3 1; do echo "$of-$gates"; done
+        done
+        ;;
+    importance)
+        for removed in 50 70 85; do
+            for how in taylor gradient magnitude random; do echo "$how-$removed"; done
+        done
+        echo taylor-fifth
+        echo curriculum-fifth
+        ;;
+    pretraining)
+        for labelled in 25 50 100 120; do
+            for from in scratch base; do echo "$from-$labelled"; done
+        done
+        ;;
+    *) echo - ;;
+    esac
+}
+name_of() { # TASK VARIANT
+    [ "$2" = - ] && echo "$1" || echo "$1-$2"
+}
+
+ini() { # TASK VARIANT
+    case $1-$2 in
+    before-biopsy-* | concordance-*) echo "examples/breast/$1.ini" ;;
+    gates-wdbc-*) echo examples/wdbc/task.ini ;;
+    gates-* | importance-* | pretraining-*) echo examples/breast/before-biopsy.ini ;;
+    busi-*) echo examples/busi/malignancy.ini ;;
+    modality-*) echo examples/medpix/modality.ini ;;
     *) echo "examples/$1/task.ini" ;;
     esac
 }
-cases() {
-    case $1 in
-    before-biopsy | concordance) echo breast/cases.csv ;;
+cases() { # TASK VARIANT
+    case $1-$2 in
+    gates-wdbc-*) echo wdbc/cases.csv ;;
+    before-biopsy-* | concordance-* | gates-* | importance-* | pretraining-*) echo breast/cases.csv ;;
+    modality-*) echo medpix/cases.csv ;;
+    sib200-*) echo sib200/eng_Latn/train.tsv ;;
     *) echo "$1/cases.csv" ;;
     esac
 }
-flags() {
+# What a task with a split of its own is scored on.
+scored() { # TASK
     case $1 in
-    medpix) ;;
-    wdbc) echo --folds 5 ;;
-    busi) echo --folds 5 --teachers 3 ;;
+    medpix | modality) echo "medpix/cases.csv --split dev" ;;
+    sib200) echo sib200/eng_Latn/dev.tsv ;;
+    esac
+}
+# What a base sees beside the cases of its training.
+unlabelled() { # TASK VARIANT
+    case $1-$2 in pretraining-base-*) echo busi/cases.csv ;; esac
+}
+threads() { # TASK
+    case $1 in modality | sib200 | gates | importance | pretraining) echo 1 ;; *) echo 2 ;; esac
+}
+flags() { # TASK VARIANT
+    case $1-$2 in
+    medpix-* | modality-* | sib200-* | petfinder-*) ;;
+    gates-*-fixed) echo --folds 5 ;;
+    gates-*) for x in 1 2 3 4 5 6 7 8 9; do echo "--gate-threshold 0.$x"; done && echo --folds 5 ;;
+    pretraining-base-*) echo "--folds 5 --labelled ${2#*-} --pretrain --base-epochs 6" ;;
+    pretraining-*) echo "--folds 5 --labelled ${2#*-}" ;;
+    importance-*) echo --folds 5 --epochs 24 ;;
+    wdbc-*) echo --folds 5 ;;
+    busi-*) echo --folds 5 --teachers 3 ;;
     *) echo --folds 5 --shuffle 20 ;;
     esac
 }
+# The flags of a student. The sizes are those that leave so many of the structures of this teacher.
+student_flags() { # VARIANT
+    case $1 in *-50) echo --size 0.545 ;; *-70) echo --size 0.366 ;; *-85) echo --size 0.232 ;; esac
+    case $1 in
+    curriculum-*) echo --order curriculum ;;
+    taylor-fifth) echo --direct ;;
+    *) echo --importance "${1%-*}" ;;
+    esac
+    echo --epochs 24
+}
 # The command as anyone would type it.
-command_of() { # TASK
-    echo "assay train $(ini "$1") --data DATA/$(cases "$1") --out $1.safetensors \\"
-    echo "    --seed SEED --threads 2 $(flags "$1")"
-    [ "$1" != medpix ] || echo "assay eval $1.safetensors --data DATA/$(cases "$1") --split dev"
+# shellcheck disable=SC2046
+command_of() { # TASK VARIANT
+    name=$(name_of "$1" "$2")
+    case $1 in
+    importance)
+        echo "assay train importance.ini --data DATA/$(cases "$1" "$2") --out teacher.safetensors \\"
+        echo "    --seed SEED --threads $(threads "$1")" $(flags "$1" "$2")
+        echo "assay compress teacher.safetensors --data DATA/$(cases "$1" "$2") --out $name.safetensors \\"
+        echo "    --seed SEED --threads $(threads "$1") --max-loss 100" $(student_flags "$2")
+        ;;
+    *)
+        echo "assay train $(ini "$1" "$2") --data DATA/$(cases "$1" "$2") --out $name.safetensors \\"
+        echo "    --seed SEED --threads $(threads "$1")" $(flags "$1" "$2") \
+            $(unlabelled "$1" "$2" | sed 's|^|--unlabelled DATA/|')
+        [ -z "$(scored "$1")" ] || echo "assay eval $name.safetensors --data DATA/$(scored "$1")"
+        ;;
+    esac
 }
 
-take() { # TASK SEED
-    file=$kept/$1-$2.json
-    key=$({ cat "$(ini "$1")" "$data/$(cases "$1")"; command_of "$1"; } | sha256sum | cut -c1-16)
-    [ "$(jq -r .key "$file" 2>/dev/null || true)" != "$key" ] || return 0
-    echo "accuracy: $1, seed $2" >&2
-    model=$kept/$1-$2.safetensors
-    begun=$(date +%s)
+# A copy of a task file with a line more in this section.
+with_key() { # INI SECTION LINE
+    awk -v section="[$2]" -v line="$3" '
+    { print }
+    $0 == section { print line; found = 1 }
+    END { if (!found) printf "\n%s\n%s\n", section, line }' "$1"
+}
+# The task file that a variant trains.
+task_file() { # TASK VARIANT
+    case $1-$2 in
+    gates-*-fixed) with_key "$(ini "$1" "$2")" model "gates = 0" ;;
+    gates-*) with_key "$(ini "$1" "$2")" train "gate_loss = ${2#*-}" ;;
+    importance-*) awk '/^\[/ { skip = $0 == "[part.scan]" } !skip' "$(ini "$1" "$2")" ;;
+    *) cat "$(ini "$1" "$2")" ;;
+    esac
+}
+
+key_of() { # TASK VARIANT
+    { task_file "$1" "$2"; cat "$data/$(cases "$1" "$2")"; command_of "$1" "$2"; } | sha256sum | cut -c1-16
+}
+is_taken() { # TASK VARIANT SEED
+    [ "$(jq -r .key "$kept/$(name_of "$1" "$2")-$3.json" 2>/dev/null || true)" = "$(key_of "$1" "$2")" ]
+}
+
+fail() { # LOG
+    tail -3 "$1" >&2
+    return 1
+}
+
+# One training and its scores, as JSON.
+train() { # TASK VARIANT SEED INI MODEL
+    table=$data/$(cases "$1" "$2")
+    ini=$4
+    model=$5
+    threads=$(threads "$1")
+    seed=$3
+    test=$(scored "$1")
+    more=$(unlabelled "$1" "$2")
     # shellcheck disable=SC2046
-    "$out/bin/assay" train "$(ini "$1")" --data "$data/$(cases "$1")" --out "$model" --seed "$2" \
-        --threads 2 $(flags "$1") ${epochs:+--epochs "$epochs"} --json >"$file.part" 2>"$file.log" ||
-        { tail -3 "$file.log" >&2; return 1; }
-    seconds=$(($(date +%s) - begun))
-    if [ "$1" = medpix ]; then
-        "$out/bin/assay" eval "$model" --data "$data/$(cases "$1")" --split dev --threads 2 --json \
-            >"$file.part" 2>>"$file.log" || { tail -3 "$file.log" >&2; return 1; }
+    set -- $(flags "$1" "$2")
+    [ -z "$more" ] || set -- "$@" --unlabelled "$data/$more"
+    json=$("$out/bin/assay" train "$ini" --data "$table" --out "$model" --seed "$seed" \
+        --threads "$threads" "$@" ${epochs:+--epochs "$epochs"} --json)
+    if [ -n "$test" ]; then
+        # shellcheck disable=SC2086
+        set -- $test
+        table=$data/$1
+        shift
+        json=$("$out/bin/assay" eval "$model" --data "$table" "$@" --threads "$threads" --json)
     fi
-    jq --arg key "$key" --argjson seconds "$seconds" '. + {$key, $seconds}' "$file.part" >"$file.new"
-    mv "$file.new" "$file"
-    rm -f "$file.part"
+    printf '%s\n' "$json"
+}
+
+# One student: what its record says. The teacher of a seed is trained once.
+compress() { # TASK VARIANT SEED INI MODEL
+    teacher=$kept/$1-teacher-$3
+    [ "$(cat "$teacher.key" 2>/dev/null || true)" = "$(sha256sum <"$4")" ] || {
+        train "$1" "$2" "$3" "$4" "$teacher.safetensors" >/dev/null
+        sha256sum <"$4" >"$teacher.key"
+    }
+    # shellcheck disable=SC2046
+    "$out/bin/assay" compress "$kept/$1-teacher-$3.safetensors" --data "$data/$(cases "$1" "$2")" \
+        --out "$5" --seed "$3" --threads "$(threads "$1")" --max-loss 100 $(student_flags "$2") \
+        ${epochs:+--epochs "$epochs"} >/dev/null
+    "$out/bin/assay" inspect "$5" --json | jq .metadata.training.compressed
+}
+
+take() { # TASK VARIANT SEED
+    file=$kept/$(name_of "$1" "$2")-$3
+    echo "accuracy: $(name_of "$1" "$2"), seed $3" >&2
+    task_file "$1" "$2" >"$file.ini"
+    begun=$(date +%s)
+    case $1 in importance) how="compress" ;; *) how="train" ;; esac
+    $how "$1" "$2" "$3" "$file.ini" "$file.safetensors" >"$file.part" 2>"$file.log" || fail "$file.log"
+    seconds=$(($(date +%s) - begun))
+    jq --arg key "$(key_of "$1" "$2")" --arg variant "$2" --argjson seed "$3" --argjson seconds "$seconds" \
+        '. + {$key, $variant, $seed, $seconds}' "$file.part" >"$file.new"
+    mv "$file.new" "$file.json"
+    rm -f "$file.part" "$file.ini"
+    [ "${first:-}" ] || { first=$seconds && echo "accuracy: the first took $first s" >&2; }
+}
+
+# Whether the tables that a task needs are there.
+has_data() { # TASK
+    for variant in $(variants "$1"); do
+        for table in $(cases "$1" "$variant") $(unlabelled "$1" "$variant"); do
+            [ -e "$data/$table" ] ||
+                { echo "accuracy: $1 skipped: no data at $data/$table" >&2 && return 1; }
+        done
+    done
 }
 
 # Sensitivity and specificity of a rule that needs no model: the pathology says "carcinoma".
@@ -95,25 +248,33 @@ rule() {
 }
 
 markdown() { # TASK
+    if is_study "$1"; then
+        jq -rs -L tools "include \"accuracy\"; $1" "$kept/$1"-*-[0-9].json
+        return
+    fi
     jq -rs -L tools 'include "accuracy"; table, believed' "$kept/$1"-[0-9].json
     [ "$1" != concordance ] || [ ! -e "$data/breast/cases.csv" ] || rule
+}
+
+# Whether there is a result of the task.
+has_results() { # TASK
+    if is_study "$1"; then set -- "$kept/$1"-*-[0-9].json; else set -- "$kept/$1"-[0-9].json; fi
+    [ -e "$1" ]
 }
 
 targets() {
     echo '| target | figure | reached |'
     echo '|---|---:|---|'
     for task in $all; do
-        set -- "$kept/$task"-[0-9].json
-        [ -e "$1" ] && jq -rs -L tools --arg task "$task" 'include "accuracy"; targets($task)' "$@"
+        ! has_results "$task" ||
+            jq -rs -L tools --arg task "$task" 'include "accuracy"; targets($task)' "$kept/$task"-[0-9].json
     done
-    :
 }
 
-# Whether every task has results.
+# Whether every task has results; petfinder has no target.
 has_all() {
     for task in $all; do
-        set -- "$kept/$task"-[0-9].json
-        [ -e "$1" ] || return 1
+        [ "$task" = petfinder ] || has_results "$task" || return 1
     done
 }
 
@@ -128,13 +289,11 @@ write_docs() {
             name=${line#<!-- accuracy }
             name=${name% -->}
             echo "$line"
-            set -- "$kept/$name"-[0-9].json
             skip=1
             if [ "$name" = targets ] && has_all; then
                 targets
-            elif [ -e "$1" ]; then
-                command_of "$name" | sed 's/^/    /; s/ *$//'
-                echo
+            elif [ "$name" != targets ] && has_results "$name"; then
+                is_study "$name" || { command_of "$name" - | sed 's/^/    /; s/ *$//' && echo; }
                 markdown "$name"
             else
                 skip=0
@@ -152,14 +311,27 @@ if [ "$only" = docs ]; then
     write_docs
     exit
 fi
+tasks=
+todo=0
 for task in ${only:-$all}; do
-    case " $all " in *" $task "*) ;; *) echo "accuracy: no task $task: want one of $all" >&2 && exit 64 ;; esac
-    if [ ! -e "$data/$(cases "$task")" ]; then
-        echo "accuracy: $task skipped: no data at $data/$(cases "$task")" >&2
-        continue
-    fi
+    case " $all $studies " in
+    *" $task "*) ;;
+    *) echo "accuracy: no task $task: want one of $all $studies" >&2 && exit 64 ;;
+    esac
+    has_data "$task" || continue
+    tasks="$tasks $task"
+    for variant in $(variants "$task"); do
+        for seed in $seeds; do
+            is_taken "$task" "$variant" "$seed" || todo=$((todo + 1))
+        done
+    done
+done
+echo "accuracy: $todo trainings to do" >&2
+for task in $tasks; do
     for seed in $seeds; do
-        take "$task" "$seed"
+        for variant in $(variants "$task"); do
+            is_taken "$task" "$variant" "$seed" || take "$task" "$variant" "$seed"
+        done
     done
     printf '\n## %s\n\n' "$task"
     markdown "$task"

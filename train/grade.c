@@ -3,17 +3,67 @@
 
 #include <stdlib.h>
 
+/* Everything that one evaluation's lines share. */
+struct grade {
+	const struct tr_reader *r;
+	struct tr_report *report;
+	const struct tr_inputs *in;
+	struct tr_question q; /* all cases under all patterns */
+	struct tr_pool *pool;
+};
+
+static void put_line(const struct grade *g, size_t i, const struct tr_scores *s)
+{
+	const struct fu_calibration *c = &g->r->judge.calibration;
+	float *p = as_malloc((s->n * s->c + 1) * sizeof *p);
+
+	tr_answers(c, g->report->d->task, s, g->report->line[i].pattern, p);
+	tr_report_put(g->report, i, 0, g->q.cases, s->n, p, c->threshold);
+	free(p);
+}
+
+/* A line of the network with heads of a low share closed. */
+static int put_closed(const struct grade *g, size_t i, struct as_err *e)
+{
+	struct tr_line *l = &g->report->line[i];
+	struct tr_net net = g->r->net; /* its members stay the reader's */
+	struct tr_scores s = { 0 };
+	int rc;
+
+	net.closed_below = l->closed_below;
+	TRY(tr_score(&s, &net, g->in, &g->q, g->pool, e));
+	put_line(g, i, &s);
+	tr_heads_add(&l->heads, &s.heads);
+out:
+	tr_scores_free(&s);
+	return rc;
+}
+
+static int put_lines(const struct grade *g, size_t first, size_t lines, const struct tr_scores *s,
+		     struct as_err *e)
+{
+	int rc = AS_OK;
+
+	for (size_t i = first; rc == AS_OK && i < first + lines; i++) {
+		if (g->report->line[i].closed_below > 0) {
+			rc = put_closed(g, i, e);
+		} else {
+			put_line(g, i, s);
+		}
+	}
+	return rc;
+}
+
 int tr_grade(const struct tr_reader *r, struct tr_report *report, size_t first, size_t lines,
 	     struct tr_pool *pool, struct as_err *e)
 {
-	const struct fu_calibration *c = &r->judge.calibration;
 	const struct tr_data *d = report->d;
 	size_t *cases = as_malloc((d->n + 1) * sizeof *cases);
-	float *p = as_malloc((d->n * report->c + 1) * sizeof *p);
 	struct tr_inputs in = { 0 };
 	struct tr_scores s = { 0 };
 	uint32_t mask[FU_PATTERNS];
 	const size_t masks = tr_patterns(d->task->parts, mask);
+	const struct grade g = { r, report, &in, { cases, d->n, mask, masks }, pool };
 	float *y = as_malloc((d->n * report->c + 1) * sizeof *y);
 	int rc;
 
@@ -21,21 +71,17 @@ int tr_grade(const struct tr_reader *r, struct tr_report *report, size_t first, 
 		cases[i] = i;
 	}
 	TRY(tr_inputs_init(&in, d, &r->net.enc, e));
-	TRY(tr_score(&s, &r->net, &in, &(struct tr_question){ cases, d->n, mask, masks }, pool, e));
-	for (size_t i = first; i < first + lines; i++) {
-		tr_answers(c, d->task, &s, report->line[i].pattern, p);
-		tr_report_put(report, i, 0, cases, d->n, p, c->threshold);
-	}
+	TRY(tr_score(&s, &r->net, &in, &g.q, pool, e));
+	TRY(put_lines(&g, first, lines, &s, e));
 	if (report->trust.pattern != NULL) {
 		tr_heads_add(&report->heads, &s.heads);
 		tr_truth(d, cases, d->n, y);
-		tr_trust_add(&report->trust, c, &s, y);
+		tr_trust_add(&report->trust, &r->judge.calibration, &s, y);
 	}
 out:
 	free(y);
 	tr_scores_free(&s);
 	tr_inputs_free(&in);
-	free(p);
 	free(cases);
 	return rc;
 }

@@ -15,6 +15,7 @@ struct tr_net {
 	struct fu_model fuse;
 	bool given[TR_KINDS]; /* encoders all of whose weights came from another model */
 	bool still[TR_KINDS]; /* encoders that get no gradient: they stay as they came */
+	float closed_below;   /* tr_score closes heads of a lower share, too */
 };
 
 /* frozen: which parts' features come from elsewhere, dim: their columns. Weights have their first

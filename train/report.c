@@ -95,6 +95,17 @@ void tr_report_init(struct tr_report *r, const struct tr_data *d, size_t runs, u
 	}
 }
 
+void tr_report_gates(struct tr_report *r, const struct tr_gates *g)
+{
+	for (size_t i = 0; i < g->n; i++) {
+		struct tr_line *l = add_line(r);
+
+		l->pattern = r->line[0].pattern;
+		l->closed_below = g->below[i];
+		(void)snprintf(l->name, sizeof l->name, "heads below %g", (double)g->below[i]);
+	}
+}
+
 void tr_report_shuffles(struct tr_report *r, size_t permutations)
 {
 	r->shuffles = permutations;
@@ -203,13 +214,45 @@ static void write_runs(const struct tr_report *r, const struct tr_metrics *m, st
 	}
 }
 
+/* Members of a line. */
+static void write_scores(const struct tr_report *r, const struct tr_line *l, struct io_jw *w)
+{
+	write_runs(r, l->m, w);
+	write_number(w, "difference", l->difference);
+	write_number(w, "difference_se", l->difference_se);
+}
+
 static void write_line(const struct tr_report *r, size_t i, const char *key, struct io_jw *w)
 {
 	io_jw_obj(w, key);
-	write_runs(r, r->line[i].m, w);
-	write_number(w, "difference", r->line[i].difference);
-	write_number(w, "difference_se", r->line[i].difference_se);
+	write_scores(r, &r->line[i], w);
 	io_jw_end_obj(w);
+}
+
+/* What it costs and saves to close heads. */
+static void write_gates(const struct tr_report *r, struct io_jw *w)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->lines; i++) {
+		const struct tr_line *l = &r->line[i];
+		char key[TR_LINE_NAME];
+
+		if (!(l->closed_below > 0)) {
+			continue;
+		}
+		if (n++ == 0) {
+			io_jw_obj(w, "closed_below");
+		}
+		(void)snprintf(key, sizeof key, "%g", (double)l->closed_below);
+		io_jw_obj(w, key);
+		write_scores(r, l, w);
+		tr_heads_write(&l->heads, w);
+		io_jw_end_obj(w);
+	}
+	if (n > 0) {
+		io_jw_end_obj(w);
+	}
 }
 
 /* Means over the runs. */
@@ -252,7 +295,7 @@ void tr_report_write(const struct tr_report *r, struct io_jw *w)
 	for (int baseline = 0; baseline < 2; baseline++) {
 		io_jw_obj(w, baseline ? "baselines" : "parts");
 		for (size_t i = 1; i < r->lines; i++) {
-			if (r->line[i].baseline == baseline) {
+			if (r->line[i].baseline == baseline && !(r->line[i].closed_below > 0)) {
 				write_line(r, i, r->line[i].name, w);
 			}
 		}
@@ -263,6 +306,7 @@ void tr_report_write(const struct tr_report *r, struct io_jw *w)
 		write_shuffled(r, w);
 	}
 	tr_heads_write(&r->heads, w);
+	write_gates(r, w);
 	tr_trust_write(&r->trust, w);
 }
 
@@ -387,6 +431,7 @@ void tr_report_text(const struct tr_report *r, struct as_buf *out)
 		}
 		text_line(r, l->name, l->m, out);
 		text_difference(l->difference, l->difference_se, out);
+		tr_heads_text(&l->heads, out);
 	}
 	if (r->shuffles > 0) {
 		text_shuffled(r, out);

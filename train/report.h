@@ -27,12 +27,14 @@ struct tr_toward {
 struct tr_line {
 	char name[TR_LINE_NAME];
 	bool baseline;
-	size_t pattern;       /* index of the parts shown (tr_pattern); not of a baseline */
-	enum tr_base base;    /* of a baseline */
-	struct tr_metrics *m; /* [runs] */
-	float *p;             /* [cases of the data, c] answers on cases that it was scored on */
-	uint32_t *label;      /* [cases] class: the label named */
-	double difference;    /* of the main metric to line 0 (tr_compare); NAN: not compared */
+	size_t pattern;        /* index of the parts shown (tr_pattern); not of a baseline */
+	enum tr_base base;     /* of a baseline */
+	float closed_below;    /* all parts, with heads of a lower share closed; else 0 */
+	struct nn_heads heads; /* of such a line, all runs together */
+	struct tr_metrics *m;  /* [runs] */
+	float *p;              /* [cases of the data, c] answers on cases that it was scored on */
+	uint32_t *label;       /* [cases] class: the label named */
+	double difference;     /* of the main metric to line 0 (tr_compare); NAN: not compared */
 	double difference_se;
 };
 
@@ -42,8 +44,8 @@ struct tr_report {
 	size_t runs;             /* folds, or 1 */
 	size_t scored;           /* cases that the scores are of */
 	uint32_t *fold;          /* [cases] the run that scored it, from 1; 0: none */
-	struct tr_line line[TR_VIEWS_MAX + TR_BASES];
-	size_t lines; /* views first, all parts at 0, then the baselines */
+	struct tr_line line[TR_VIEWS_MAX + TR_BASES + TR_GATES_MAX];
+	size_t lines; /* views first, all parts at 0, then the baselines, then closed heads */
 	/* [runs] all parts, one of them exchanged between cases; NULL: not asked for */
 	struct tr_metrics *shuffled[IO_PARTS_MAX];
 	size_t shuffles; /* permutations of each part */
@@ -62,6 +64,9 @@ void tr_report_init_models(struct tr_report *r, const struct tr_data *d, size_t 
 			   const char *const *name, size_t n);
 void tr_report_free(struct tr_report *r);
 
+/* A line more for each of these shares, with heads below it closed. After init. */
+void tr_report_gates(struct tr_report *r, const struct tr_gates *g);
+
 /* Takes the answers p [n, c] of line i in a run to these cases. */
 void tr_report_put(struct tr_report *r, size_t i, size_t run, const size_t *cases, size_t n,
 		   const float *p, const float *thresholds);
@@ -78,8 +83,9 @@ void tr_report_drop(const struct tr_report *r, size_t part, double *drop, double
  * parts, of the metric that "compared" names) and "difference_se". "shuffled": each part
  * exchanged, with "drop" and "se", and its mean contribution towards the true label before
  * ("contribution") and after ("contribution_shuffled"). "heads": how many attention heads
- * there were, and the shares of them and of the attention's arithmetic that were skipped. What
- * tr_trust_write writes. */
+ * there were, and the shares of them and of the attention's arithmetic that were skipped.
+ * "closed_below": the same and the scores for each share of tr_report_gates. What tr_trust_write
+ * writes. */
 void tr_report_write(const struct tr_report *r, struct io_jw *w);
 /* The same as a table for people. */
 void tr_report_text(const struct tr_report *r, struct as_buf *out);

@@ -22,7 +22,8 @@ static void score_case(void *ctx, size_t i, size_t thread)
 	const struct tr_case *c = &j->in->data->v[j->q->cases[i]];
 	struct nn_step step = { .p = j->net->ps.v,
 				.mem = &j->mem[thread],
-				.heads = &j->heads[thread] };
+				.heads = &j->heads[thread],
+				.closed_below = j->net->closed_below };
 	const size_t bytes = s->c * sizeof(float);
 	struct tr_pass pass;
 	uint32_t any = 0;

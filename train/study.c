@@ -160,12 +160,35 @@ static void trust(struct tr_study *s, const struct tr_trained *t, const size_t *
 	free(y);
 }
 
+/* The same network with heads of a low share closed, calibrated as it is. */
+static int score_closed(struct tr_study *s, struct tr_trained *t, size_t i, size_t k,
+			struct as_err *e)
+{
+	struct tr_line *l = &s->report.line[i];
+	struct tr_scores scores = { 0 };
+	size_t n;
+	const size_t *cases = scored_cases(s, k, &n);
+	int rc;
+
+	t->net.closed_below = l->closed_below;
+	TRY(tr_trained_score(t, cases, n, s->o->pool, &scores, e));
+	put_line(s, t, i, k, &scores);
+	tr_heads_add(&l->heads, &scores.heads);
+out:
+	t->net.closed_below = 0;
+	tr_scores_free(&scores);
+	return rc;
+}
+
 /* Line i of the report in run k, from scores under all patterns. */
-static int score_line(struct tr_study *s, const struct tr_trained *t, size_t i, size_t k,
+static int score_line(struct tr_study *s, struct tr_trained *t, size_t i, size_t k,
 		      const struct tr_scores *scores, struct as_err *e)
 {
 	if (s->report.line[i].baseline) {
 		return put_baseline(s, i, k, e);
+	}
+	if (s->report.line[i].closed_below > 0) {
+		return score_closed(s, t, i, k, e);
 	}
 	if (i > 0 && s->o->retrain) {
 		return s->interrupted ? AS_OK : retrain_line(s, i, k, e);
@@ -361,6 +384,7 @@ int tr_study_run(struct tr_study *s, const struct tr_data *d, const struct tr_op
 
 	TRY(tr_study_open(s, d, o, e));
 	tr_report_init(&s->report, d, s->runs, UINT32_MAX, true);
+	tr_report_gates(&s->report, &o->gates);
 	if (o->folds > 0 && o->shuffles > 0) {
 		tr_report_shuffles(&s->report, o->shuffles);
 	}

@@ -85,6 +85,8 @@ static void mean(const struct nn_attn *l, struct nn_attn_act *a)
 
 static void open_heads(const struct nn_attn *l, const struct nn_step *s, struct nn_attn_act *a)
 {
+	const float least = nn_step_keeps(s) ? l->threshold : fmaxf(l->threshold, s->closed_below);
+
 	nn_linear_fwd(&l->gate, s->p, a->xbar, a->gate, 1);
 	for (size_t j = 0; j < l->w; j++) {
 		a->gate[j] = nn_sigmoid(a->gate[j]);
@@ -100,7 +102,7 @@ static void open_heads(const struct nn_attn *l, const struct nn_step *s, struct 
 		for (size_t j = h * l->k; j < (h + 1) * l->k; j++) {
 			a->scale[j] = a->share[h];
 		}
-		a->open[h] = a->share[h] >= l->threshold;
+		a->open[h] = a->share[h] >= least;
 		a->opened += a->open[h];
 	}
 }

@@ -29,6 +29,7 @@ struct nn_step {
 	float gate_loss;        /* lambda of the heads' shares, training only */
 	struct nn_team *team;   /* who shares an inference's work; NULL: nobody */
 	struct nn_heads *heads; /* added to in an inference; NULL: nobody asks */
+	float closed_below;     /* an inference closes heads of a lower share, too */
 	bool keep;              /* a bwd comes, although there is no rng */
 	bool hide;              /* with rng: encoders hide some of their rows, to be guessed */
 };

@@ -43,3 +43,34 @@ Test(train_heads, what_was_not_computed_is_said, .init = tn_init)
 	    ne(ptr, strstr(text.data, "skipped: 100.0 % of the attention heads, 100.0 %"), NULL));
 	as_buf_free(&text);
 }
+
+/* Folds trained once, their test cases scored with all heads and with none. */
+Test(train_heads, folds_are_scored_with_heads_closed_too, .init = tn_init)
+{
+	struct fix f;
+	struct tr_study s;
+	struct as_err e = { 0 };
+	const struct tr_line *l;
+
+	fix_load(&f, CASES, 2);
+	f.task.hyper.epochs = 1;
+	f.o.folds = 3;
+	f.o.gates = (struct tr_gates){ { 0.001F, 1.0F }, 2 };
+	ok(tr_study_run(&s, &f.d, &f.o, &e));
+	l = &s.report.line[s.report.lines - 2];
+	same(l[0].name, "heads below 0.001");
+	same(l[1].name, "heads below 1");
+	cr_assert(eq(u64, l[0].heads.all, s.report.heads.all));
+	cr_assert(eq(u64, l[0].heads.computed, l[0].heads.all));
+	cr_assert(eq(u64, l[1].heads.all, s.report.heads.all));
+	cr_assert(eq(u64, l[1].heads.computed, 0));
+	cr_assert(eq(dbl, l[0].difference, 0));
+	cr_assert(lt(dbl, 0, l[1].difference_se));
+	for (size_t i = 0; i < 2 * (size_t)CASES; i++) {
+		cr_assert(eq(flt, l[0].p[i], s.report.line[0].p[i]), "%zu", i);
+	}
+	cr_assert(ne(flt, l[1].p[0], s.report.line[0].p[0]));
+	cr_assert(eq(flt, s.kept.net.closed_below, 0.0F));
+	tr_study_free(&s);
+	fix_close(&f);
+}

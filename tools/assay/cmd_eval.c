@@ -43,9 +43,11 @@ static int eval(const struct cmd_job *o, struct tr_reader *r, struct tr_pool *po
 				   .sources = r->judge.source };
 	struct tr_data d = { 0 };
 	struct tr_report report = { 0 };
+	struct tr_gates gates;
 	uint32_t parts = 0;
 	int rc;
 
+	TRY(cmd_job_gates(o, &gates, e));
 	TRY(cmd_without(task, &o->without, how.without, e));
 	for (size_t m = 0; m < task->parts; m++) {
 		how.origin.unused[m] = how.without[m];
@@ -53,6 +55,7 @@ static int eval(const struct cmd_job *o, struct tr_reader *r, struct tr_pool *po
 	}
 	TRY(cmd_load("eval", task, &how, pool, &d, e));
 	tr_report_init(&report, &d, 1, parts, false);
+	tr_report_gates(&report, &gates);
 	TRY(tr_grade(r, &report, 0, report.lines, pool, e));
 	tr_compare(&report, 1);
 	TRY(tell(o, &report, e));
@@ -87,8 +90,10 @@ int cmd_eval(int argc, char **argv)
 	struct cmd_option option[CMD_JOB_OPTIONS];
 	size_t options = 0;
 
-	cmd_job_options(&o, "data split without predictions threads skip-bad plugin features json",
-			option, &options);
+	cmd_job_options(
+	    &o,
+	    "data split without gate-threshold predictions threads skip-bad plugin features json",
+	    option, &options);
 	const struct cmd_spec spec = {
 		.name = "eval",
 		.usage = "MODEL.safetensors --data CASES.csv [options]",

@@ -159,6 +159,7 @@ static int train(const struct options *o, struct io_task *task, struct cmd_progr
 	struct tr_checkpoint checkpoint = { 0 };
 	int rc;
 
+	TRY(cmd_job_gates(&o->job, &how.gates, e));
 	TRY(cmd_without(task, &o->job.without, load.without, e));
 	rc = tr_data_load(&d, task, &load, pool, e);
 	if (rc == AS_OK || d.bad > 0) {
@@ -231,7 +232,8 @@ int cmd_train(int argc, char **argv)
 	size_t options = 9;
 
 	cmd_job_options(&o.job,
-			"data out seed threads epochs without resume predictions skip-bad plugin "
+			"data out seed threads epochs without resume gate-threshold predictions "
+			"skip-bad plugin "
 			"features json",
 			option, &options);
 	const struct cmd_spec spec = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/assay/options.h"
 
+#include "core/io/cell.h"
 #include "tools/assay/cases.h"
 #include "tools/assay/progress.h"
 
@@ -38,6 +39,9 @@ void cmd_job_options(struct cmd_job *j, const char *names, struct cmd_option *op
 		  0, 0 },
 		{ "without", "PART", "leave a part out; may come again", CMD_LIST, &j->without, 0,
 		  0 },
+		{ "gate-threshold", "X",
+		  "score also with heads of a share below X closed; may come again", CMD_LIST,
+		  &j->gates, 0, 0 },
 		{ "seed", "N", "of splits, first weights, order and dropout (1)", CMD_WHOLE,
 		  &j->seed, 0, UINT64_MAX },
 		{ "threads", "N", "what is trained depends on it; default: the processors",
@@ -77,6 +81,26 @@ int cmd_job_check(const struct cmd_job *j, struct as_err *e)
 		return as_fail(e, AS_EUSAGE, "--resume: standard input cannot be read again");
 	}
 	return cmd_check_out(j->out, e);
+}
+
+int cmd_job_gates(const struct cmd_job *j, struct tr_gates *g, struct as_err *e)
+{
+	g->n = 0;
+	if (j->gates.n > TR_GATES_MAX) {
+		return as_fail(e, AS_EUSAGE, "--gate-threshold: %zu of them, want %d at most",
+			       j->gates.n, TR_GATES_MAX);
+	}
+	for (size_t i = 0; i < j->gates.n; i++) {
+		double x;
+
+		if (!io_cell_number(j->gates.v[i], &x) || !((float)x > 0) || x > 1) {
+			return as_fail(e, AS_EUSAGE,
+				       "--gate-threshold %.40s: want a number above 0, 1 at most",
+				       j->gates.v[i]);
+		}
+		g->below[g->n++] = (float)x;
+	}
+	return AS_OK;
 }
 
 int cmd_job_checkpoint(const struct cmd_job *j, const char *command, const char *about,

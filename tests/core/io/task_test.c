@@ -4,6 +4,8 @@
 #include "tests/support/check.h"
 #include "tests/support/tmpdir.h"
 
+#include <glob.h>
+
 static const char whole[] = "[task]\n"
 			    "name      = breast-before-biopsy\n"
 			    "id        = case             ; case id column\n"
@@ -213,6 +215,27 @@ Test(io_task, a_file_that_is_not_there_is_no_input)
 	struct as_err e;
 
 	fails(io_task_load(&t, tmpdir_path("gone.ini"), &e), AS_ENOINPUT, "gone.ini: No such file");
+}
+
+/* Those of examples/, but for the settings of a daemon. */
+Test(io_task, every_example_is_a_task)
+{
+	glob_t g;
+	size_t tasks = 0;
+
+	cr_assert(zero(int, glob(SOURCE_DIR "/examples/*/*.ini", 0, NULL, &g)));
+	for (size_t i = 0; i < g.gl_pathc; i++) {
+		struct io_task t;
+		struct as_err e = { 0 };
+
+		if (strstr(g.gl_pathv[i], "assayd.ini") == NULL) {
+			cr_assert(eq(int, io_task_load(&t, g.gl_pathv[i], &e), AS_OK), "%s", e.msg);
+			io_task_free(&t);
+			tasks++;
+		}
+	}
+	cr_assert(le(sz, 10, tasks));
+	globfree(&g);
 }
 
 Test(io_task, missing_cells_are_empty_blank_or_listed)

@@ -221,6 +221,25 @@ Test(nn_attn, inference_does_not_touch_the_weights_of_closed_heads)
 	}
 }
 
+Test(nn_attn, a_step_closes_more_heads_in_an_inference_alone)
+{
+	struct nn_attn l;
+	struct probe p;
+
+	attn_start(&p, &l, 7, 8, 4, true);
+	close_heads(&p, &l, 6U);
+	p.s.closed_below = 0.3F;
+	probe_fwd(&p);
+	cr_assert(eq(sz, ((struct nn_attn_act *)p.act)->opened, 4));
+	p.s.rng = NULL;
+	probe_fwd(&p);
+	cr_assert(eq(sz, ((struct nn_attn_act *)p.act)->opened, 2));
+	l.threshold = 1.0F; /* the layer's own holds where it is higher */
+	probe_fwd(&p);
+	cr_assert(eq(sz, ((struct nn_attn_act *)p.act)->opened, 0));
+	probe_free(&p);
+}
+
 /* The same dy gives a network with closed heads the gradients of the open one. */
 Test(nn_attn, closed_heads_learn_as_if_open)
 {

@@ -8,6 +8,7 @@
 #include "tests/support/tmpdir.h"
 #include "tests/tools/assay/capture.h"
 #include "tools/assay/cmd.h"
+#include "train/heads.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -212,6 +213,64 @@ Test(assay_cmd_eval, a_masked_part_needs_no_column, .init = tn_init)
 
 	cr_assert(eq(int, c.rc, 0), "%s", c.err.data);
 	cr_assert(says(&c.out, "\"cases\":2"), "%s", c.out.data);
+	capture_free(&c);
+}
+
+/* A number below closed_below.SHARE. */
+static double closed_num(const struct json_t *doc, const char *share, const char *in,
+			 const char *key)
+{
+	const struct json_t *of = io_json_find(io_json_find(doc, "closed_below"), share);
+
+	return io_json_find_num(in != NULL ? io_json_find(of, in) : of, key, NAN);
+}
+
+Test(assay_cmd_eval, closed_heads_are_scored_beside_the_model_as_it_is, .init = tn_init)
+{
+	const char *model = trained();
+	struct capture c = run(cmd_eval, "eval", model, "--data", table(), "--split", "dev",
+			       "--json", "--gate-threshold", "0.001", "--gate-threshold", "1");
+	struct json_t *doc = NULL;
+	struct as_err e = { 0 };
+
+	cr_assert(eq(int, c.rc, 0), "%s", c.err.data);
+	ok(io_json_parse(c.out.data, c.out.len, "scores", &doc, &e));
+	cr_assert(eq(dbl, io_json_find_num(io_json_find(doc, "heads"), "skipped", NAN), 0));
+	cr_assert(eq(dbl, closed_num(doc, "0.001", "heads", "skipped"), 0));
+	cr_assert(eq(dbl, closed_num(doc, "0.001", NULL, "difference"), 0));
+	cr_assert(eq(dbl, closed_num(doc, "0.001", NULL, "log_loss"),
+		     io_json_find_num(io_json_find(doc, "metrics"), "log_loss", NAN)));
+	cr_assert(eq(dbl, closed_num(doc, "1", "heads", "skipped"), 1));
+	cr_assert(ne(dbl, closed_num(doc, "1", NULL, "log_loss"),
+		     io_json_find_num(io_json_find(doc, "metrics"), "log_loss", NAN)));
+	cr_assert(eq(sz, io_json_len(io_json_find(doc, "parts")), 2));
+	io_json_free(doc);
+	capture_free(&c);
+	c = run(cmd_eval, "eval", model, "--data", table(), "--gate-threshold", "1");
+	cr_assert(says(&c.out, "\nheads below 1 ") && says(&c.out, "\nskipped: 100.0 % of the"),
+		  "%s", c.out.data);
+	capture_free(&c);
+}
+
+Test(assay_cmd_eval, a_share_is_above_0_and_1_at_most, .init = tn_init)
+{
+	static const char *const wrong[] = { "0", "1.01", "-1", "x", "1e-60" };
+	const char *line[2 * TR_GATES_MAX + 8] = { "eval", trained(), "--data", table() };
+	struct capture c;
+
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		c = run(cmd_eval, "eval", line[1], "--data", line[3], "--gate-threshold", wrong[i]);
+		cr_assert(eq(int, c.rc, 64), "%s", wrong[i]);
+		cr_assert(says(&c.err, "want a number above 0, 1 at most"), "%s", c.err.data);
+		capture_free(&c);
+	}
+	for (size_t i = 0; i <= TR_GATES_MAX; i++) {
+		line[4 + 2 * i] = "--gate-threshold";
+		line[5 + 2 * i] = "0.5";
+	}
+	c = capture(cmd_eval, line);
+	cr_assert(eq(int, c.rc, 64));
+	cr_assert(says(&c.err, "--gate-threshold: 17 of them, want 16 at most"), "%s", c.err.data);
 	capture_free(&c);
 }
 
