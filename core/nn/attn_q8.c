@@ -21,6 +21,10 @@
 #include <math.h>
 #include <string.h>
 
+/* Queries at a time: as many as the products sum at once, so that the scores of some hundred keys,
+ * the keys and the values stay in the first cache. */
+enum { ROWS = 12 };
+
 /* What the parts of one pass share. */
 struct pass {
 	const struct nn_attn *l;
@@ -42,7 +46,7 @@ struct work {
 	int8_t *keys, *values; /* panels of a tile's keys */
 	float *key_scale;      /* [keys] */
 	int32_t *key_shift;    /* [keys] */
-	float *scores;         /* of a tile */
+	float *scores;         /* of ROWS queries */
 	uint8_t *soft;
 	float *part;
 	struct nn_tile packed; /* whose keys lie in the panels; no keys: none */
@@ -86,9 +90,9 @@ static void carve_head(struct work *w)
 	w->values = as_alloc(w->mem, tn_round_up(keys, TN_STEP), l->k);
 	w->key_scale = as_alloc(w->mem, ld, sizeof *w->key_scale);
 	w->key_shift = as_alloc(w->mem, ld, sizeof *w->key_shift);
-	w->scores = as_alloc(w->mem, rows * ld, sizeof *w->scores);
-	w->soft = as_alloc(w->mem, rows, ld);
-	w->part = as_alloc(w->mem, rows, sizeof *w->part);
+	w->scores = as_alloc(w->mem, ROWS * ld, sizeof *w->scores);
+	w->soft = as_alloc(w->mem, ROWS, ld);
+	w->part = as_alloc(w->mem, ROWS, sizeof *w->part);
 }
 
 /* Rows from i0 on of x, later of z, quantised. */
@@ -186,14 +190,15 @@ static void pack(struct work *w, const struct nn_tile *t)
 	w->packed = *t;
 }
 
-/* z of one head's tile. */
-static void attend(struct work *w, size_t h, const struct nn_tile *t)
+/* z of some rows of one head's tile, whose keys and values are packed. */
+static void attend_rows(struct work *w, size_t h, const struct nn_tile *t)
 {
 	const struct nn_attn *l = w->f->l;
 	const size_t m = t->i1 - t->i0;
 	const size_t keys = nn_tile_keys(t);
 	const size_t ld = tn_round_up(keys, TN_PANEL);
 	const struct tn_q8_left q = { w->qq + t->i0 * l->k, l->k, w->qs + t->i0 };
+	const struct tn_float_rows scores = { w->scores, ld, NULL };
 	const struct tn_q8_left soft = { w->soft, ld, w->part };
 	const struct tn_q8_right k = { .panel = w->keys,
 				       .out = keys,
@@ -207,16 +212,27 @@ static void attend(struct work *w, size_t h, const struct nn_tile *t)
 				       .stride = tn_panel_size(keys),
 				       .scale = w->vs };
 
-	pack(w, t);
 	tn_q8_product(&q, &k, &(struct tn_out){ w->scores, ld, false }, m);
 	if (t->band) {
 		nn_tile_mask(l, t,
 			     w->f->a->fade == NULL ? NULL : w->f->a->fade + h * nn_span_table(l),
 			     w->scores, ld);
 	}
-	tn_softmax_q8(w->scores, ld, w->soft, w->part, m, keys, 1.0F / sqrtf((float)l->k));
+	tn_softmax_q8(&scores, w->soft, w->part, m, keys, 1.0F / sqrtf((float)l->k));
 	tn_q8_product(&soft, &v, &(struct tn_out){ w->f->z + t->i0 * l->w + h * l->k, l->w, false },
 		      m);
+}
+
+/* z of one head's tile, a few rows at a time. */
+static void attend(struct work *w, size_t h, const struct nn_tile *t)
+{
+	struct nn_tile some = *t;
+
+	pack(w, t);
+	for (; some.i0 < t->i1; some.i0 = some.i1) {
+		some.i1 = t->i1 - some.i0 < ROWS ? t->i1 : some.i0 + ROWS;
+		attend_rows(w, h, &some);
+	}
 }
 
 /* z of the heads [h0, h1) that are open. */

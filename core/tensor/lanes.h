@@ -80,19 +80,4 @@ INTO float exp_one(float x)
 	return x < -87.0F ? 0.0F : p;
 }
 
-/* e^x for x <= 0 within 5e-5 of itself, where eight bits of it are wanted; -INFINITY and NaN as
- * -87. */
-INTO float exp_below(float x)
-{
-	const uint32_t least = 0xc2ae0000U; /* -87: the bits of negative numbers grow downwards */
-	const uint32_t bits = float_bits(x);
-	const float in = bits_float(bits < least ? bits : least);
-	const float t = in * 1.44269504088896341F + 0x1.8p23F;
-	const float n = t - 0x1.8p23F;
-	const float r = in - n * 0.69314718055994531F;
-	const float p = (r * (1.0F / 24.0F) + 1.0F / 6.0F) * r + 0.5F;
-
-	return (p * (r * r) + r + 1.0F) * bits_float((float_bits(t) << 23) + 0x3f800000U);
-}
-
 #endif

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * q8_quantize.c - rows, columns and softmax to 8-bit integers, and sums of them back. */
+ * q8_quantize.c - rows, columns, softmax and GELU to 8-bit integers, and sums of them back: in
+ * plain C. q8_quantize.h has the polynomials. */
 #include "core/tensor/q8.h"
 
 #include "core/tensor/clones.h"
 #include "core/tensor/lanes.h"
+#include "core/tensor/q8_quantize.h"
 #include "core/tensor/q8_rows.h"
 
 #include <assert.h>
 #include <math.h>
 #include <string.h>
 
-enum { ZERO = 128, COLUMNS_MAX = 1024 };
-
-/* Rows smaller than this are zero: 127 / max stays finite. */
-static const float TINY = 1e-30F;
+enum { COLUMNS_MAX = 1024 };
 
 INTO float row_peak(const float *x, const float *by, size_t n)
 {
@@ -43,7 +42,7 @@ INTO float quantize(const float *restrict x, const float *restrict by, uint8_t *
 		    size_t n, int32_t zero)
 {
 	const float peak = row_peak(x, by, n);
-	const float up = peak > TINY ? 127.0F / peak : 0.0F;
+	const float up = peak > TN_TINY ? 127.0F / peak : 0.0F;
 
 	for (size_t i = 0; by == NULL && i < n; i++) {
 		q[i] = (uint8_t)(nearest(x[i] * up) + zero);
@@ -51,33 +50,53 @@ INTO float quantize(const float *restrict x, const float *restrict by, uint8_t *
 	for (size_t i = 0; by != NULL && i < n; i++) {
 		q[i] = (uint8_t)(nearest(x[i] * by[i] * up) + zero);
 	}
-	return peak > TINY ? peak / 127.0F : 0.0F;
+	return peak > TN_TINY ? peak / 127.0F : 0.0F;
 }
 
-CLONES float tn_quantize_row(const float *restrict x, uint8_t *restrict q, size_t n)
-{
-	return quantize(x, NULL, q, n, ZERO);
-}
-
-CLONES float tn_quantize_weights(const float *restrict w, int8_t *restrict q, size_t n)
-{
-	return quantize(w, NULL, (uint8_t *)q, n, 0);
-}
-
-CLONES void tn_quantize_rows(const struct tn_float_rows *x, uint8_t *restrict q, size_t ldq,
-			     float *restrict scale, size_t rows, size_t cols)
+CLONES void tn_quantize_portable(const struct tn_float_rows *x, uint8_t *restrict q, size_t ldq,
+				 float *restrict scale, size_t rows, size_t cols, int32_t zero)
 {
 	for (size_t r = 0; r < rows; r++) {
-		scale[r] = quantize(x->x + r * x->ld, x->by, q + r * ldq, cols, ZERO);
+		scale[r] = quantize(x->x + r * x->ld, x->by, q + r * ldq, cols, zero);
 	}
 }
 
-CLONES void tn_quantize_keys(const struct tn_float_rows *x, int8_t *restrict q, size_t ldq,
-			     float *restrict scale, size_t rows, size_t cols)
+static void quantize_rows(const struct tn_float_rows *x, uint8_t *q, size_t ldq, float *scale,
+			  size_t rows, size_t cols, int32_t zero)
 {
-	for (size_t r = 0; r < rows; r++) {
-		scale[r] = quantize(x->x + r * x->ld, x->by, (uint8_t *)q + r * ldq, cols, 0);
+	if (tn_has_vnni()) {
+		tn_quantize_avx512(x, q, ldq, scale, rows, cols, zero);
+	} else {
+		tn_quantize_portable(x, q, ldq, scale, rows, cols, zero);
 	}
+}
+
+void tn_quantize_rows(const struct tn_float_rows *x, uint8_t *restrict q, size_t ldq,
+		      float *restrict scale, size_t rows, size_t cols)
+{
+	quantize_rows(x, q, ldq, scale, rows, cols, TN_ZERO);
+}
+
+void tn_quantize_keys(const struct tn_float_rows *x, int8_t *restrict q, size_t ldq,
+		      float *restrict scale, size_t rows, size_t cols)
+{
+	quantize_rows(x, (uint8_t *)q, ldq, scale, rows, cols, 0);
+}
+
+float tn_quantize_row(const float *restrict x, uint8_t *restrict q, size_t n)
+{
+	float scale;
+
+	quantize_rows(&(struct tn_float_rows){ x, n, NULL }, q, n, &scale, 1, n, TN_ZERO);
+	return scale;
+}
+
+float tn_quantize_weights(const float *restrict w, int8_t *restrict q, size_t n)
+{
+	float scale;
+
+	quantize_rows(&(struct tn_float_rows){ w, n, NULL }, (uint8_t *)q, n, &scale, 1, n, 0);
+	return scale;
 }
 
 CLONES void tn_quantize_columns(const struct tn_float_rows *x, int8_t *restrict q, size_t ldq,
@@ -97,8 +116,8 @@ CLONES void tn_quantize_columns(const struct tn_float_rows *x, int8_t *restrict 
 		}
 	}
 	for (size_t c = 0; c < cols; c++) {
-		up[c] = scale[c] > TINY ? 127.0F / scale[c] : 0.0F;
-		scale[c] = scale[c] > TINY ? scale[c] / 127.0F : 0.0F;
+		up[c] = scale[c] > TN_TINY ? 127.0F / scale[c] : 0.0F;
+		scale[c] = scale[c] > TN_TINY ? scale[c] / 127.0F : 0.0F;
 	}
 	for (size_t r = 0; r < rows; r++) {
 		const float *restrict row = x->x + r * x->ld;
@@ -110,58 +129,60 @@ CLONES void tn_quantize_columns(const struct tn_float_rows *x, int8_t *restrict 
 	}
 }
 
-/* q_j = round(x_j up) + zero; returns the sum without the zeros. */
-INTO int32_t step_all(const float *restrict x, float up, int32_t zero, uint8_t *restrict q,
-		      size_t n)
+/* 255 e^x as a power of two: 255 2^f, f within a half of zero, times 2^n. */
+INTO int32_t steps_of(float x)
 {
-	int32_t sum = 0;
+	const uint32_t least =
+	    float_bits(TN_SOFT_LEAST); /* bits of negative numbers grow downwards */
+	const uint32_t bits = float_bits(x);
+	const float in = bits_float(bits < least ? bits : least);
+	const float t = in + 0x1.8p23F;
+	const float f = in - (t - 0x1.8p23F);
+	const float p = ((TN_SOFT_3 * f + TN_SOFT_2) * f + TN_SOFT_1) * f + 255.0F;
 
-	for (size_t i = 0; i < n; i++) {
-		const int32_t v = nearest(x[i] * up);
-
-		sum += v;
-		q[i] = (uint8_t)(v + zero);
-	}
-	return sum;
+	return nearest(bits_float(float_bits(p) + (float_bits(t) << 23)));
 }
 
-CLONES void tn_softmax_q8(float *restrict x, size_t ld, uint8_t *restrict p, float *restrict part,
-			  size_t rows, size_t cols, float scale)
+CLONES void tn_softmax_q8_portable(const struct tn_float_rows *x, uint8_t *restrict p,
+				   float *restrict part, size_t rows, size_t cols, float scale)
 {
-	const size_t wide = (cols + LANES - 1) / LANES * LANES;
+	const float by = scale * TN_LOG2_E;
 
 	for (size_t r = 0; r < rows; r++) {
-		float *restrict row = x + r * ld;
-		float max;
+		const float *restrict row = x->x + r * x->ld;
+		uint8_t *restrict to = p + r * x->ld;
+		const float max = row_max(row, cols);
+		int32_t sum = 0;
 
-		for (size_t j = cols; j < wide; j++) {
-			row[j] = -INFINITY;
+		for (size_t j = 0; j < cols; j++) {
+			const int32_t v = steps_of((row[j] - max) * by);
+
+			sum += v;
+			to[j] = (uint8_t)v;
 		}
-		max = row_max(row, wide);
-		for (size_t j = 0; j < wide; j++) {
-			row[j] = exp_below(scale * (row[j] - max));
-		}
-		part[r] = 1.0F / (float)step_all(row, 255.0F, 0, p + r * ld, wide);
+		memset(to + cols, 0, tn_round_up(cols, LANES) - cols);
+		part[r] = 1.0F / (float)sum;
 	}
 }
 
-/* Phi as in rows.c, with what eight bits need of the exponential. */
 INTO float gelu_one(float x)
 {
-	const float z = fabsf(x) * 0.70710678118654752F;
-	const float t = 1.0F / (1.0F + 0.3275911F * z);
-	float p = 1.061405429F;
+	const float a = fabsf(x);
+	const float z = a < TN_GELU_ONE ? a : TN_GELU_ONE;
+	const float u = z * z;
+	float p = TN_GELU_6;
 
-	p = p * t - 1.453152027F;
-	p = p * t + 1.421413741F;
-	p = p * t - 0.284496736F;
-	p = p * t + 0.254829592F;
-	p = 0.5F * (p * t) * exp_below(-z * z);
-	return 0.5F * x + fabsf(x) * (0.5F - p);
+	p = p * u + TN_GELU_5;
+	p = p * u + TN_GELU_4;
+	p = p * u + TN_GELU_3;
+	p = p * u + TN_GELU_2;
+	p = p * u + TN_GELU_1;
+	p = (p * u + TN_GELU_0) * z;
+	return 0.5F * x + 0.5F * a * (p < 1.0F ? p : 1.0F);
 }
 
-CLONES void tn_gelu_q8(float *restrict x, uint8_t *restrict q, float *restrict scale, size_t rows,
-		       size_t cols)
+CLONES void tn_gelu_q8_portable(float *restrict x, uint8_t *restrict q, float *restrict scale,
+				size_t rows, size_t cols)
 {
 	for (size_t r = 0; r < rows; r++) {
 		float *restrict row = x + r * cols;
@@ -169,7 +190,27 @@ CLONES void tn_gelu_q8(float *restrict x, uint8_t *restrict q, float *restrict s
 		for (size_t j = 0; j < cols; j++) {
 			row[j] = gelu_one(row[j]);
 		}
-		scale[r] = quantize(row, NULL, q + r * cols, cols, ZERO);
+		scale[r] = quantize(row, NULL, q + r * cols, cols, TN_ZERO);
+	}
+}
+
+void tn_softmax_q8(const struct tn_float_rows *x, uint8_t *restrict p, float *restrict part,
+		   size_t rows, size_t cols, float scale)
+{
+	if (tn_has_vnni()) {
+		tn_softmax_q8_avx512(x, p, part, rows, cols, scale);
+	} else {
+		tn_softmax_q8_portable(x, p, part, rows, cols, scale);
+	}
+}
+
+void tn_gelu_q8(float *restrict x, uint8_t *restrict q, float *restrict scale, size_t rows,
+		size_t cols)
+{
+	if (tn_has_vnni()) {
+		tn_gelu_q8_avx512(x, q, scale, rows, cols);
+	} else {
+		tn_gelu_q8_portable(x, q, scale, rows, cols);
 	}
 }
 

@@ -72,12 +72,12 @@ void tn_quantize_keys(const struct tn_float_rows *x, int8_t *restrict q, size_t 
 /* A scale a column: t_c = max over rows of |x_rc| / 127. At most 1,024 columns. */
 void tn_quantize_columns(const struct tn_float_rows *x, int8_t *restrict q, size_t ldq,
 			 float *restrict scale, size_t rows, size_t cols);
-/* p_rj = round(255 e^(scale (x_rj - max x_r))), part_r = 1 / sum over j of p_rj. Rows of x and of p
- * are ld apart, a multiple of 16: what stands there after the columns is overwritten, with zeros in
- * p. -INFINITY masks; each row needs one that is not masked. */
-void tn_softmax_q8(float *restrict x, size_t ld, uint8_t *restrict p, float *restrict part,
+/* p_rj = round(255 e^(scale (x_rj - max x_r))) within 0.03, part_r = 1 / sum over j of p_rj. Rows
+ * of p are ld apart as those of x are, a multiple of 16: what stands in p between the columns and
+ * the next such multiple is zeroed. -INFINITY masks; each row needs one that is not masked. */
+void tn_softmax_q8(const struct tn_float_rows *x, uint8_t *restrict p, float *restrict part,
 		   size_t rows, size_t cols, float scale);
-/* q = GELU(x) as tn_quantize_rows has it; x [rows, cols] is overwritten. */
+/* q = GELU(x), within 3e-4, as tn_quantize_rows has it; x [rows, cols] is overwritten. */
 void tn_gelu_q8(float *restrict x, uint8_t *restrict q, float *restrict scale, size_t rows,
 		size_t cols);
 

@@ -39,6 +39,16 @@ INTO __mmask16 columns(const struct tn_q8_right *b, size_t p)
 	return left < TN_PANEL ? (__mmask16)((1U << left) - 1U) : (__mmask16)0xffff;
 }
 
+/* What the sums of panel p begin with. */
+INTO __m512i begin(const struct tn_q8_right *b, size_t p)
+{
+	if (b->shift == NULL) {
+		return _mm512_setzero_si512();
+	}
+	return _mm512_sub_epi32(_mm512_setzero_si512(),
+				_mm512_maskz_loadu_epi32(columns(b, p), b->shift + p * TN_PANEL));
+}
+
 /* What the sums of panel p become, for rows from r. */
 INTO void finish(const __m512i *sum, size_t step, size_t rows, const struct tn_q8_left *a,
 		 const struct tn_q8_right *b, size_t p, const struct tn_out *y, size_t r)
@@ -46,15 +56,13 @@ INTO void finish(const __m512i *sum, size_t step, size_t rows, const struct tn_q
 	const size_t o = p * TN_PANEL;
 	const __mmask16 is = columns(b, p);
 	const __m512 t = _mm512_maskz_loadu_ps(is, b->scale + o);
-	const __m512i shift =
-	    b->shift ? _mm512_maskz_loadu_epi32(is, b->shift + o) : _mm512_setzero_si512();
 	const __m512 bias = b->bias ? _mm512_maskz_loadu_ps(is, b->bias + o) : _mm512_setzero_ps();
+	float *to = y->y + r * y->ld + o;
 
 #pragma GCC unroll 12
-	for (size_t i = 0; i < rows; i++) {
-		float *to = y->y + (r + i) * y->ld + o;
+	for (size_t i = 0; i < rows; i++, to += y->ld) {
 		const __m512 by = _mm512_mul_ps(_mm512_set1_ps(a->scale[r + i]), t);
-		__m512 v = _mm512_cvtepi32_ps(_mm512_sub_epi32(sum[i * step], shift));
+		__m512 v = _mm512_cvtepi32_ps(sum[i * step]);
 
 		v = _mm512_add_ps(_mm512_mul_ps(v, by), bias);
 		if (y->add) {
@@ -73,9 +81,14 @@ INTO void block(const size_t R, const size_t P, const struct tn_q8_left *a,
 	const int8_t *panel = b->panel + p * b->stride;
 	__m512i sum[ROWS_AT_ONCE * PANELS_AT_ONCE];
 
-#pragma GCC unroll 48
-	for (size_t i = 0; i < R * P; i++) {
-		sum[i] = _mm512_setzero_si512();
+#pragma GCC unroll 4
+	for (size_t j = 0; j < P; j++) {
+		const __m512i from = begin(b, p + j);
+
+#pragma GCC unroll 12
+		for (size_t i = 0; i < R; i++) {
+			sum[i * P + j] = from;
+		}
 	}
 	for (size_t k = 0; k < bytes; k += TN_STEP) {
 		__m512i w[PANELS_AT_ONCE];
@@ -118,8 +131,9 @@ INTO void strip(const size_t R, const size_t P, const struct tn_q8_left *a,
 	}
 }
 
-VNNI void tn_q8_vnni(const struct tn_q8_left *a, const struct tn_q8_right *b,
-		     const struct tn_out *y, size_t n)
+/* y [n, out] = a b', from copies of what describes them. */
+INTO void product(const struct tn_q8_left *a, const struct tn_q8_right *b, const struct tn_out *y,
+		  size_t n)
 {
 	const size_t panels = (b->out + TN_PANEL - 1) / TN_PANEL;
 
@@ -144,6 +158,18 @@ VNNI void tn_q8_vnni(const struct tn_q8_left *a, const struct tn_q8_right *b,
 			break;
 		}
 	}
+}
+
+/* What is stored through a vector could be any member of the caller's: they would be read again
+ * after each. */
+VNNI void tn_q8_vnni(const struct tn_q8_left *a, const struct tn_q8_right *b,
+		     const struct tn_out *y, size_t n)
+{
+	const struct tn_q8_left left = *a;
+	const struct tn_q8_right right = *b;
+	const struct tn_out to = *y;
+
+	product(&left, &right, &to, n);
 }
 
 #else

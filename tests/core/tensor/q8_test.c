@@ -3,6 +3,7 @@
 
 #include "core/base/rng.h"
 #include "core/tensor/q8_onednn.h"
+#include "core/tensor/q8_quantize.h"
 #include "core/tensor/q8_rows.h"
 #include "core/tensor/rows.h"
 #include "tests/support/check.h"
@@ -230,7 +231,7 @@ Test(tn_q8, a_softmax_in_int8_is_within_a_step_of_softmax)
 	}
 	memcpy(want, x, sizeof x);
 	tn_softmax_rows(want[0], 2, 21, 32, 1.5F);
-	tn_softmax_q8(x[0], 32, q[0], part, 2, 21, 1.5F);
+	tn_softmax_q8(&(struct tn_float_rows){ x[0], 32, NULL }, q[0], part, 2, 21, 1.5F);
 	for (size_t r = 0; r < 2; r++) {
 		float sum = 0;
 
@@ -264,6 +265,67 @@ Test(tn_q8, gelu_to_int8_is_gelu_within_half_a_step)
 		const float is = (float)(q[i] - 128) * scale[i / COLS];
 
 		cr_assert(lt(flt, fabsf(is - want[i]), 0.51F * scale[i / COLS] + 1e-30F));
+	}
+}
+
+/* Everything from far below the least to the peak, in rows that end within a register's 16. */
+static void fill(float x[7][48], uint64_t seed)
+{
+	struct as_rng rng;
+
+	as_rng_seed(&rng, seed, 1);
+	for (size_t i = 0; i < (size_t)7 * 48; i++) {
+		x[i / 48][i % 48] = as_rng_normal(&rng) * powf(10.0F, (float)(i % 5) - 2.0F);
+	}
+	x[1][3] = -INFINITY;
+	x[2][0] = -0.0F;
+}
+
+Test(tn_q8, softmax_and_gelu_by_the_processor_have_the_bits_of_the_loops)
+{
+	static const size_t cols[] = { 1, 15, 16, 17, 33, 48 };
+	static float x[2][7][48];
+	static uint8_t q[2][7 * 48];
+	float scale[2][7];
+
+	for (size_t i = 0; tn_has_vnni() && i < sizeof cols / sizeof *cols; i++) {
+		const struct tn_float_rows rows = { x[0][0], 48, NULL };
+
+		fill(x[0], i);
+		memset(q, 77, sizeof q);
+		tn_softmax_q8_portable(&rows, q[0], scale[0], 7, cols[i], 1.3F);
+		tn_softmax_q8_avx512(&rows, q[1], scale[1], 7, cols[i], 1.3F);
+		cr_assert(zero(int, memcmp(q[0], q[1], sizeof q[0])));
+		cr_assert(zero(int, memcmp(scale[0], scale[1], sizeof scale[0])));
+		x[0][1][3] = 40.0F;
+		memcpy(x[1], x[0], sizeof x[0]);
+		tn_gelu_q8_portable(x[0][0], q[0], scale[0], 7, cols[i]);
+		tn_gelu_q8_avx512(x[1][0], q[1], scale[1], 7, cols[i]);
+		cr_assert(zero(int, memcmp(q[0], q[1], sizeof q[0])));
+		cr_assert(zero(int, memcmp(x[0], x[1], sizeof x[0])));
+		cr_assert(zero(int, memcmp(scale[0], scale[1], sizeof scale[0])));
+	}
+}
+
+Test(tn_q8, rows_quantised_by_the_processor_have_the_bits_of_the_loops)
+{
+	static const size_t cols[] = { 1, 15, 16, 17, 33, 48 };
+	static float x[7][48];
+	static uint8_t q[2][7 * 48];
+	float scale[2][7];
+
+	for (size_t i = 0; tn_has_vnni() && i < 2 * sizeof cols / sizeof *cols; i++) {
+		const struct tn_float_rows rows = { x[0], 48, i % 2 ? x[4] : NULL };
+		const int32_t add = i % 2 ? 0 : TN_ZERO;
+
+		fill(x, i);
+		x[1][3] = 0.0F;
+		memset(x[5], 0, sizeof x[5]);
+		memset(q, 77, sizeof q);
+		tn_quantize_portable(&rows, q[0], 48, scale[0], 7, cols[i / 2], add);
+		tn_quantize_avx512(&rows, q[1], 48, scale[1], 7, cols[i / 2], add);
+		cr_assert(zero(int, memcmp(q[0], q[1], sizeof q[0])));
+		cr_assert(zero(int, memcmp(scale[0], scale[1], sizeof scale[0])));
 	}
 }
 
