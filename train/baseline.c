@@ -19,11 +19,19 @@ const char *tr_base_name(enum tr_base b)
 	return name[b];
 }
 
+uint32_t tr_base_parts(const struct tr_data *d, enum tr_base b)
+{
+	return (b == TR_RECORD || b == TR_BOTH ? tr_record_parts(d) : 0) |
+	       (b == TR_WORDS || b == TR_BOTH ? tr_text_parts(d) : 0);
+}
+
 bool tr_base_fits(const struct tr_data *d, enum tr_base b)
 {
-	return (b == TR_MAJORITY) || (b == TR_RECORD && tr_has_record(d)) ||
-	       (b == TR_WORDS && tr_has_words(d)) ||
-	       (b == TR_BOTH && tr_has_record(d) && tr_has_words(d));
+	const bool record = tr_record_parts(d) != 0;
+	const bool words = tr_text_parts(d) != 0;
+
+	return (b == TR_MAJORITY) || (b == TR_RECORD && record) || (b == TR_WORDS && words) ||
+	       (b == TR_BOTH && record && words);
 }
 
 static size_t width(const struct tr_data *d)
@@ -69,25 +77,65 @@ static float *targets(const struct tr_data *d, double mean, double sd)
 	return y;
 }
 
-static void fit_best(struct tr_linear *l, const struct tr_sparse *x, const float *y,
-		     const struct tr_split *s)
+/* With the penalty that does best on the stop set. */
+static double fit_best(struct tr_linear *l, const struct tr_sparse *x, const float *y,
+		       const struct tr_cases *on)
 {
 	const size_t size = l->out * (l->in + 1);
 	double *best = as_calloc(size, sizeof *best);
 	double low = HUGE_VAL;
+	double chosen = penalty[0];
 
 	for (size_t i = 0; i < sizeof penalty / sizeof *penalty; i++) {
 		double loss;
 
-		tr_linear_fit(l, x, y, s->train, s->trains, penalty[i]);
-		loss = tr_linear_loss(l, x, y, s->stop, s->stops);
+		tr_linear_fit(l, x, y, on->train, on->trains, penalty[i]);
+		loss = tr_linear_loss(l, x, y, on->stop, on->stops);
 		if (loss < low) {
 			low = loss;
+			chosen = penalty[i];
 			memcpy(best, l->w, size * sizeof *best);
 		}
 	}
 	memcpy(l->w, best, size * sizeof *best);
 	free(best);
+	return chosen;
+}
+
+/* A baseline that was fitted, and what it reads. */
+struct fitted {
+	struct tr_sparse x; /* a row for every case */
+	struct tr_linear l;
+	double mean, sd; /* of a value's target */
+};
+
+static void fitted_free(struct fitted *f)
+{
+	tr_linear_free(&f->l);
+	tr_sparse_free(&f->x);
+}
+
+/* Fits; free whatever the result. */
+static int fit(struct fitted *f, const struct tr_data *d, enum tr_base b, const struct tr_cases *on,
+	       double *l2, struct as_err *e)
+{
+	float *y = NULL;
+	int rc;
+
+	*f = (struct fitted){ .l = { .kind = d->task->kind, .out = width(d) } };
+	TRY(tr_columns(&f->x, d, b != TR_WORDS, b != TR_RECORD, on->train, on->trains, e));
+	tr_target_scale(d, on->train, on->trains, &f->mean, &f->sd);
+	y = targets(d, f->mean, f->sd);
+	f->l.in = f->x.cols;
+	f->l.w = as_calloc(f->l.out * (f->l.in + 1), sizeof *f->l.w);
+	if (*l2 > 0) {
+		tr_linear_fit(&f->l, &f->x, y, on->train, on->trains, *l2);
+	} else {
+		*l2 = fit_best(&f->l, &f->x, y, on);
+	}
+out:
+	free(y);
+	return rc;
 }
 
 static void fit_thresholds(const struct tr_data *d, const struct tr_linear *l,
@@ -111,11 +159,9 @@ static void fit_thresholds(const struct tr_data *d, const struct tr_linear *l,
 int tr_base_predict(const struct tr_data *d, enum tr_base b, const struct tr_split *s,
 		    const size_t *cases, size_t n, float *p, float *thresholds, struct as_err *e)
 {
-	struct tr_sparse x = { 0 };
-	struct tr_linear l = { .kind = d->task->kind, .out = width(d) };
-	float *y = NULL;
-	double mean;
-	double sd;
+	const struct tr_cases on = { s->train, s->trains, s->stop, s->stops };
+	struct fitted f = { 0 };
+	double l2 = 0;
 	int rc = AS_OK;
 
 	for (size_t k = 0; k < IO_LABELS_MAX; k++) {
@@ -125,20 +171,31 @@ int tr_base_predict(const struct tr_data *d, enum tr_base b, const struct tr_spl
 		majority(d, s, n, p);
 		return AS_OK;
 	}
-	TRY(tr_columns(&x, d, b != TR_WORDS, b != TR_RECORD, s->train, s->trains, e));
-	tr_target_scale(d, s->train, s->trains, &mean, &sd);
-	y = targets(d, mean, sd);
-	l.in = x.cols;
-	l.w = as_calloc(l.out * (l.in + 1), sizeof *l.w);
-	fit_best(&l, &x, y, s);
-	fit_thresholds(d, &l, &x, s, thresholds);
-	tr_linear_predict(&l, &x, cases, n, p);
+	TRY(fit(&f, d, b, &on, &l2, e));
+	fit_thresholds(d, &f.l, &f.x, s, thresholds);
+	tr_linear_predict(&f.l, &f.x, cases, n, p);
 	for (size_t i = 0; d->task->kind == IO_VALUE && i < n; i++) {
-		p[i] = (float)(mean + sd * (double)p[i]);
+		p[i] = (float)(f.mean + f.sd * (double)p[i]);
 	}
 out:
-	free(y);
-	tr_linear_free(&l);
-	tr_sparse_free(&x);
+	fitted_free(&f);
+	return rc;
+}
+
+int tr_base_outputs(const struct tr_data *d, enum tr_base b, const struct tr_cases *on, double *l2,
+		    float *z, struct as_err *e)
+{
+	size_t *all = as_malloc((d->n + 1) * sizeof *all);
+	struct fitted f = { 0 };
+	int rc;
+
+	for (size_t i = 0; i < d->n; i++) {
+		all[i] = i;
+	}
+	TRY(fit(&f, d, b, on, l2, e));
+	tr_linear_outputs(&f.l, &f.x, all, d->n, z);
+out:
+	fitted_free(&f);
+	free(all);
 	return rc;
 }

@@ -39,24 +39,24 @@ static bool is_words(const struct tr_data *d, size_t part)
 	return io_part_is_text(&d->task->part[part]) && d->enc.of[part] != TR_FROZEN;
 }
 
-bool tr_has_record(const struct tr_data *d)
+uint32_t tr_record_parts(const struct tr_data *d)
 {
-	bool has = false;
+	uint32_t parts = 0;
 
 	for (size_t m = 0; m < d->task->parts; m++) {
-		has = has || is_record(d, m);
+		parts |= is_record(d, m) ? 1U << m : 0;
 	}
-	return has;
+	return parts;
 }
 
-bool tr_has_words(const struct tr_data *d)
+uint32_t tr_text_parts(const struct tr_data *d)
 {
-	bool has = false;
+	uint32_t parts = 0;
 
 	for (size_t m = 0; m < d->task->parts; m++) {
-		has = has || is_words(d, m);
+		parts |= is_words(d, m) ? 1U << m : 0;
 	}
-	return has;
+	return parts;
 }
 
 static int each_cell(struct columns *k, const struct tr_page *p, on_cell fn, struct as_err *e)

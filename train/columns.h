@@ -9,9 +9,9 @@
 
 enum { TR_WORD_COLUMNS = 1 << 12 };
 
-/* Whether the task has record parts, text parts. */
-bool tr_has_record(const struct tr_data *d);
-bool tr_has_words(const struct tr_data *d);
+/* The record parts, the text parts of the task (bits). */
+uint32_t tr_record_parts(const struct tr_data *d);
+uint32_t tr_text_parts(const struct tr_data *d);
 
 /* One row for every case of d. What a column holds, its scale and its values are learned from the
  * cases train [n]; other values are no feature. */

@@ -291,6 +291,20 @@ void tr_linear_fit(struct tr_linear *l, const struct tr_sparse *x, const float *
 	free(q.z);
 }
 
+void tr_linear_outputs(const struct tr_linear *l, const struct tr_sparse *x, const size_t *rows,
+		       size_t n, float *z)
+{
+	double *one = as_malloc(l->out * sizeof *one);
+
+	for (size_t i = 0; i < n; i++) {
+		outputs(l, l->w, x, rows[i], one);
+		for (size_t k = 0; k < l->out; k++) {
+			z[i * l->out + k] = (float)one[k];
+		}
+	}
+	free(one);
+}
+
 void tr_linear_predict(const struct tr_linear *l, const struct tr_sparse *x, const size_t *rows,
 		       size_t n, float *p)
 {

@@ -35,6 +35,9 @@ void tr_linear_free(struct tr_linear *l);
  * weights without biases, from the weights that l has (L-BFGS). */
 void tr_linear_fit(struct tr_linear *l, const struct tr_sparse *x, const float *y,
 		   const size_t *rows, size_t n, double l2);
+/* z [n, out]: what rows come to before softmax or sigmoid; values are the same as predicted. */
+void tr_linear_outputs(const struct tr_linear *l, const struct tr_sparse *x, const size_t *rows,
+		       size_t n, float *z);
 /* p [n, out]: probabilities or values of rows. */
 void tr_linear_predict(const struct tr_linear *l, const struct tr_sparse *x, const size_t *rows,
 		       size_t n, float *p);

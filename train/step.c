@@ -68,21 +68,39 @@ uint32_t tr_hide_parts(struct as_rng *rng, uint32_t present, float chance)
 	return shown != 0 ? shown : present;
 }
 
-/* Beside the target, the teacher's logits for the same parts of the case, and for each part that is
- * fused alone: a specialist's say has the same weight as that of all. */
+/* The distance of logits for the parts shown from what teachers and lines say of them. */
+static double distil_one(const struct tr_step *s, size_t index, uint32_t shown, const float *logits,
+			 float *slope)
+{
+	const struct tr_plan *plan = s->plan;
+	const struct tr_scores *t = plan->teacher;
+	const double weight = 1.0 / (double)s->batch;
+	const float *line = plan->lines ? tr_lines_of(plan->lines, shown, index) : NULL;
+	double loss = 0;
+
+	if (t != NULL) {
+		const float *said = tr_scores_of(t, tr_pattern(t->parts, shown)) + index * t->c;
+
+		loss += tr_net_distil(s->net, logits, said, weight, slope);
+	}
+	if (line != NULL) {
+		loss += tr_net_distil(s->net, logits, line,
+				      weight * (double)s->net->task->hyper.line_loss, slope);
+	}
+	return loss;
+}
+
+/* Beside the target, what others say of the parts shown and of each part that is fused alone: a
+ * specialist's say has the same weight as that of all. */
 static double distil(const struct tr_step *s, struct tr_slot *slot, uint32_t shown)
 {
-	const struct tr_scores *t = s->plan->teacher;
-	const double weight = 1.0 / (double)s->batch;
-	const float *said = tr_scores_of(t, tr_pattern(t->parts, shown)) + slot->index * t->c;
 	double loss =
-	    tr_net_distil(s->net, slot->pass.fuse.logits, said, weight, slot->slopes.logits);
+	    distil_one(s, slot->index, shown, slot->pass.fuse.logits, slot->slopes.logits);
 
-	for (uint32_t m = 0; m < t->parts; m++) {
+	for (uint32_t m = 0; m < s->net->task->parts; m++) {
 		if (slot->pass.alone[m].n > 0) {
-			said = tr_scores_of(t, tr_pattern(t->parts, 1U << m)) + slot->index * t->c;
-			loss += tr_net_distil(s->net, slot->pass.alone[m].logits, said, weight,
-					      slot->slopes.alone[m]);
+			loss += distil_one(s, slot->index, 1U << m, slot->pass.alone[m].logits,
+					   slot->slopes.alone[m]);
 		}
 	}
 	return loss;
@@ -123,9 +141,7 @@ static void forward(void *ctx, size_t i, size_t thread)
 	}
 	tr_slopes_init(&slot->slopes, s->net, &slot->step, &slot->pass);
 	slot->loss = tr_net_loss(s->net, &slot->pass, &t, 1.0 / (double)s->batch, &slot->slopes);
-	if (plan->teacher != NULL) {
-		slot->loss += distil(s, slot, shown);
-	}
+	slot->loss += distil(s, slot, shown);
 }
 
 static void backward(void *ctx, size_t i, size_t thread)

@@ -319,6 +319,19 @@ static void scale_whole(const struct tr_study *s, struct tr_trained *t)
 	tr_set_scale(&t->net, t->temperature);
 }
 
+/* Penalties of the lines: geometric means of the folds'. */
+static void choose_penalties(const struct tr_study *s, double penalty[TR_BASES])
+{
+	for (enum tr_base b = 0; b < TR_BASES; b++) {
+		double sum = 0;
+
+		for (size_t k = 0; k < s->runs; k++) {
+			sum += log(s->run[k].outcome.penalty[b]);
+		}
+		penalty[b] = exp(sum / (double)s->runs); /* 0 where there was no line */
+	}
+}
+
 size_t tr_study_whole(const struct tr_study *s, struct tr_split *all)
 {
 	const size_t epochs = median_best(s) + 1;
@@ -359,6 +372,7 @@ static int run_whole(struct tr_study *s, struct as_err *e)
 	TRY(prepare_start(s, all.train, all.trains, s->runs, e));
 	plan = tr_study_plan(s, &all, UINT32_MAX);
 	plan.epochs = epochs;
+	choose_penalties(s, plan.penalty);
 	if (s->o->teachers > 0) {
 		TRY(tr_study_teach(s, &plan, s->runs, &teacher, e));
 		plan.teacher = &teacher;

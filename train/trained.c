@@ -5,6 +5,7 @@
 #include "train/from.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 int tr_trained_fit(struct tr_trained *t, const struct tr_data *d, struct tr_plan *plan,
 		   struct as_err *e)
@@ -15,6 +16,26 @@ int tr_trained_fit(struct tr_trained *t, const struct tr_data *d, struct tr_plan
 	TRY(tr_statistics(d, plan->train, plan->trains, &t->statistics, e));
 	TRY(tr_trained_fit_to(t, d, plan, e));
 out:
+	return rc;
+}
+
+/* Beside lines of the same cases, where they teach. */
+static int run(struct tr_trained *t, const struct tr_data *d, struct tr_plan *plan,
+	       struct as_err *e)
+{
+	const struct tr_cases on = { plan->train, plan->trains, plan->stop, plan->stops };
+	struct tr_lines lines = { 0 };
+	int rc;
+
+	if (d->task->hyper.line_loss > 0) {
+		TRY(tr_lines_fit(&lines, d, plan->parts, &on, plan->penalty, e));
+		plan->lines = &lines;
+	}
+	TRY(tr_run(&t->net, plan, &t->outcome, e));
+	memcpy(t->outcome.penalty, plan->penalty, sizeof t->outcome.penalty);
+out:
+	plan->lines = NULL;
+	tr_lines_free(&lines);
 	return rc;
 }
 
@@ -35,7 +56,7 @@ int tr_trained_fit_to(struct tr_trained *t, const struct tr_data *d, struct tr_p
 	plan->in = &t->in;
 	plan->mean = t->mean;
 	plan->sd = t->sd;
-	TRY(tr_run(&t->net, plan, &t->outcome, e));
+	TRY(run(t, d, plan, e));
 	for (size_t m = 0; m < IO_PARTS_MAX; m++) {
 		t->temperature[m] = 1.0F;
 	}

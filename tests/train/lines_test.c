@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * lines_test.c - linear models that a training learns from. */
+#include "core/tensor/gemm.h"
+#include "tests/train/batch.h"
+#include "train/lines.h"
+
+#include <math.h>
+
+enum { CASES = 60, TRAINS = 40, STOPS = 10, RECORD = 1, NOTE = 2, BOTH = 3 };
+
+static size_t index_of[CASES];
+static const struct tr_cases on = { index_of, TRAINS, index_of + TRAINS, STOPS };
+
+static void load(struct fix *f)
+{
+	fix_load(f, CASES, 2);
+	for (size_t i = 0; i < CASES; i++) {
+		index_of[i] = i;
+	}
+}
+
+Test(train_lines, of_the_parts_shown_the_line_that_reads_most_of_them_speaks)
+{
+	static struct fix f;
+	struct tr_lines l;
+	double penalty[TR_BASES] = { 0 };
+	struct as_err e = { 0 };
+
+	load(&f);
+	ok(tr_lines_fit(&l, &f.d, UINT32_MAX, &on, penalty, &e));
+	for (size_t i = 0; i < CASES; i++) {
+		cr_assert(eq(ptr, (void *)tr_lines_of(&l, BOTH, i), l.z[TR_BOTH] + 2 * i));
+		cr_assert(eq(ptr, (void *)tr_lines_of(&l, RECORD, i), l.z[TR_RECORD] + 2 * i));
+		cr_assert(eq(ptr, (void *)tr_lines_of(&l, NOTE, i), l.z[TR_WORDS] + 2 * i));
+		cr_assert(zero(ptr, (void *)tr_lines_of(&l, 0, i)));
+	}
+	tr_lines_free(&l);
+	fix_close(&f);
+}
+
+Test(train_lines, a_training_without_a_part_has_no_line_that_reads_it)
+{
+	static struct fix f;
+	struct tr_lines l;
+	double penalty[TR_BASES] = { 0 };
+	struct as_err e = { 0 };
+
+	load(&f);
+	ok(tr_lines_fit(&l, &f.d, NOTE, &on, penalty, &e));
+	cr_assert(zero(ptr, l.z[TR_BOTH]));
+	cr_assert(zero(ptr, l.z[TR_RECORD]));
+	cr_assert(eq(ptr, (void *)tr_lines_of(&l, BOTH, 7), l.z[TR_WORDS] + 14));
+	tr_lines_free(&l);
+	fix_close(&f);
+}
+
+/* What they say is what the baselines predict, before softmax. */
+Test(train_lines, a_line_is_the_baseline_of_its_name)
+{
+	static struct fix f;
+	const struct tr_split s = { .train = index_of,
+				    .trains = TRAINS,
+				    .stop = index_of + TRAINS,
+				    .stops = STOPS,
+				    .calibrate = index_of + TRAINS,
+				    .calibrates = STOPS };
+	float p[2 * CASES];
+	float thresholds[IO_LABELS_MAX];
+	double penalty[TR_BASES] = { 0 };
+	struct tr_lines l;
+	struct as_err e = { 0 };
+
+	load(&f);
+	ok(tr_lines_fit(&l, &f.d, BOTH, &on, penalty, &e));
+	for (enum tr_base b = TR_RECORD; b < TR_BASES; b++) {
+		ok(tr_base_predict(&f.d, b, &s, index_of, CASES, p, thresholds, &e));
+		for (size_t i = 0; i < CASES; i++) {
+			const float odds = l.z[b][2 * i + 1] - l.z[b][2 * i];
+
+			cr_assert(epsilon_eq(flt, p[2 * i + 1], 1 / (1 + expf(-odds)), 1e-5F));
+		}
+	}
+	tr_lines_free(&l);
+	fix_close(&f);
+}
+
+Test(train_lines, a_penalty_that_is_given_is_kept_and_one_that_is_not_is_told)
+{
+	static struct fix f;
+	const struct tr_cases all = { index_of, CASES, NULL, 0 };
+	double penalty[TR_BASES] = { 0 };
+	double given[TR_BASES];
+	struct tr_lines chosen;
+	struct tr_lines same;
+	struct tr_lines strong;
+	struct as_err e = { 0 };
+
+	load(&f);
+	ok(tr_lines_fit(&chosen, &f.d, BOTH, &on, penalty, &e));
+	cr_assert(zero(dbl, penalty[TR_MAJORITY]));
+	for (enum tr_base b = TR_RECORD; b < TR_BASES; b++) {
+		cr_assert(lt(dbl, 0, penalty[b]));
+		given[b] = penalty[b];
+	}
+	ok(tr_lines_fit(&same, &f.d, BOTH, &on, given, &e));
+	for (size_t i = 0; i < (size_t)2 * CASES; i++) { /* one minimum, from another start */
+		cr_assert(epsilon_eq(flt, same.z[TR_BOTH][i], chosen.z[TR_BOTH][i], 0.02F));
+	}
+	for (enum tr_base b = TR_RECORD; b < TR_BASES; b++) {
+		given[b] = 1e3;
+	}
+	ok(tr_lines_fit(&strong, &f.d, BOTH, &all, given, &e));
+	for (size_t i = 0; i < CASES; i++) {
+		cr_assert(lt(dbl, fabs((double)strong.z[TR_BOTH][2 * i]), 0.1));
+	}
+	cr_assert(eq(dbl, given[TR_BOTH], 1e3));
+	tr_lines_free(&strong);
+	tr_lines_free(&same);
+	tr_lines_free(&chosen);
+	fix_close(&f);
+}
+
+Test(train_lines, the_gradient_of_a_batch_that_learns_from_them_is_that_of_its_loss,
+     .init = tn_init)
+{
+	static struct batch b;
+	double penalty[TR_BASES] = { 0 };
+	struct tr_lines l;
+	struct as_err e = { 0 };
+	float *g;
+	double worst;
+
+	load(&b.f);
+	b.f.task.hyper.alone_loss = 0.5F;
+	b.f.task.hyper.line_loss = 2;
+	ok(tr_lines_fit(&l, &b.f.d, BOTH, &on, penalty, &e));
+	batch_open(&b, &(struct tr_plan){ .parts = BOTH, .sd = 1, .seed = 1, .lines = &l });
+	batch_move(&b, 0.05F);
+	g = batch_gradient(&b);
+	worst = gradcheck(batch_loss, &b, b.net.ps.v, g, b.net.fuse.scale, 29, 1e-2F);
+	cr_assert(lt(dbl, worst, 2e-3), "%g", worst);
+	free(g);
+	batch_close(&b);
+	tr_lines_free(&l);
+}
+
+/* Mean distance of what a network says of the record alone (the note, index 1, is masked) from what
+ * the line on it says, in log-odds. */
+static double distance(struct fix *f, float line_loss, double penalty[TR_BASES])
+{
+	struct tr_plan plan = { .train = on.train,
+				.trains = on.trains,
+				.stop = on.stop,
+				.stops = on.stops,
+				.parts = BOTH,
+				.epochs = 60,
+				.schedule = 60,
+				.seed = 1,
+				.pool = f->pool,
+				.watch = &f->watch };
+	double unused[TR_BASES] = { 0 };
+	struct tr_trained t;
+	struct tr_scores said;
+	struct tr_lines l;
+	struct as_err e = { 0 };
+	const float *x;
+	double sum = 0;
+
+	f->task.hyper.alone_loss = 1;
+	f->task.hyper.rate = 0.01F;
+	f->task.hyper.line_loss = line_loss;
+	ok(tr_trained_fit(&t, &f->d, &plan, &e));
+	ok(tr_trained_score(&t, index_of, CASES, f->pool, &said, &e));
+	ok(tr_lines_fit(&l, &f->d, BOTH, &on, unused, &e));
+	x = tr_scores_of(&said, 2);
+	for (size_t i = 0; i < CASES; i++) {
+		const float *z = tr_lines_of(&l, RECORD, i);
+
+		sum += fabs((double)(x[2 * i + 1] - x[2 * i]) - (double)(z[1] - z[0])) / CASES;
+	}
+	memcpy(penalty, t.outcome.penalty, sizeof t.outcome.penalty);
+	tr_lines_free(&l);
+	tr_scores_free(&said);
+	tr_trained_free(&t);
+	return sum;
+}
+
+Test(train_lines, a_network_comes_to_say_what_they_say, .init = tn_init)
+{
+	static struct fix f;
+	double penalty[TR_BASES];
+	double without;
+	double with;
+
+	load(&f);
+	without = distance(&f, 0, penalty);
+	cr_assert(zero(dbl, penalty[TR_RECORD]));
+	with = distance(&f, 3, penalty);
+	cr_assert(lt(dbl, 0, penalty[TR_RECORD]));
+	cr_assert(lt(dbl, with, 0.8 * without), "%g, %g", with, without);
+	fix_close(&f);
+}
+
+/* Of a model of all cases nobody chooses the penalty: it is the folds'. */
+Test(train_lines, the_model_of_all_cases_has_the_penalties_of_its_folds, .init = tn_init)
+{
+	static struct fix f;
+	struct tr_study s;
+	struct as_err e = { 0 };
+
+	load(&f);
+	f.task.hyper.epochs = 2;
+	f.task.hyper.line_loss = 1;
+	f.o.folds = 3;
+	ok(tr_study_run(&s, &f.d, &f.o, &e));
+	for (enum tr_base b = TR_RECORD; b < TR_BASES; b++) {
+		double product = 1;
+
+		for (size_t k = 0; k < 3; k++) {
+			product *= s.run[k].outcome.penalty[b];
+		}
+		cr_assert(epsilon_eq(dbl, s.run[3].outcome.penalty[b], cbrt(product), 1e-9));
+	}
+	tr_study_free(&s);
+	fix_close(&f);
+}

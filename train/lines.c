@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/lines.h"
+
+#include <stdlib.h>
+
+/* Who is asked first. */
+static const enum tr_base order[] = { TR_BOTH, TR_RECORD, TR_WORDS };
+
+int tr_lines_fit(struct tr_lines *l, const struct tr_data *d, uint32_t parts,
+		 const struct tr_cases *on, double *penalty, struct as_err *e)
+{
+	int rc = AS_OK;
+
+	*l = (struct tr_lines){ .c = d->task->kind == IO_VALUE ? 1 : d->task->labels };
+	for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+		const enum tr_base b = order[i];
+
+		l->parts[b] = tr_base_parts(d, b);
+		if (tr_base_fits(d, b) && (l->parts[b] & ~parts) == 0) {
+			l->z[b] = as_malloc((d->n * l->c + 1) * sizeof *l->z[b]);
+			TRY(tr_base_outputs(d, b, on, &penalty[b], l->z[b], e));
+		}
+	}
+out:
+	return rc;
+}
+
+void tr_lines_free(struct tr_lines *l)
+{
+	for (size_t b = 0; b < TR_BASES; b++) {
+		free(l->z[b]);
+	}
+	*l = (struct tr_lines){ 0 };
+}
+
+const float *tr_lines_of(const struct tr_lines *l, uint32_t shown, size_t index)
+{
+	for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+		const enum tr_base b = order[i];
+
+		if (l->z[b] != NULL && (l->parts[b] & ~shown) == 0) {
+			return l->z[b] + index * l->c;
+		}
+	}
+	return NULL;
+}
