@@ -10,6 +10,8 @@
  *
  *   B_mo = γ_m ⊙ A_mo V_o        u_m(S) = x_m + Σ_{o ∈ S, o ≠ m} B_mo
  *
+ * and the parts' own judgments, which are the same in all of them.
+ *
  * A part is pooled anew in each subset that has it, then projected in one product for all of them,
  * and so is the head. */
 #include "fusion/contribution.h"
@@ -24,7 +26,6 @@
 struct side {
 	const float *mix[IO_PARTS_MAX]; /* B_mo [rows, d]; NULL where o is absent or m itself */
 	float *z;                       /* [subsets / 2, d] by the bits without m's own */
-	float *late;                    /* [subsets / 2, c] */
 };
 
 struct work {
@@ -65,7 +66,7 @@ static size_t without(size_t subset, size_t i)
 	return (subset & low) | (subset >> 1 & ~low);
 }
 
-/* z and late of part i in every subset that has it. */
+/* z of part i in every subset that has it. */
 static void read_side(struct work *w, size_t i)
 {
 	const struct fu_model *m = w->m;
@@ -94,7 +95,6 @@ static void read_side(struct work *w, size_t i)
 		as_arena_reset(w->s->mem, mark);
 	}
 	nn_linear_fwd(&m->project[at], w->s->p, pooled, side->z, half);
-	nn_linear_fwd(&m->late[at], w->s->p, side->z, side->late, half);
 }
 
 /* What the head is given for a subset: fused [d]. */
@@ -129,8 +129,8 @@ static void add_late(const struct work *w, size_t subset, float *logits, size_t 
 	*bits = 0;
 	for (size_t i = 0; i < w->n; i++) {
 		if ((subset >> i & 1) != 0) {
-			tn_axpy(logits, w->s->p[m->scale + w->part[i]] / n,
-				w->side[i].late + without(subset, i) * m->c, m->c);
+			tn_axpy(logits, w->s->p[m->scale + w->part[i]] / n, w->a->late[w->part[i]],
+				m->c);
 			*bits |= (size_t)1 << w->part[i];
 		}
 	}
@@ -153,7 +153,6 @@ void fu_subsets(const struct fu_model *m, const struct nn_step *s, const struct 
 	all = (size_t)1 << w.n;
 	for (size_t i = 0; i < w.n; i++) {
 		w.side[i].z = as_alloc(s->mem, all / 2 * m->d, sizeof *w.side[i].z);
-		w.side[i].late = as_alloc(s->mem, all / 2 * m->c, sizeof *w.side[i].late);
 	}
 	for (size_t i = 0; i < w.n; i++) {
 		const size_t here = s->mem->used;

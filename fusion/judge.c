@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fusion/judge.h"
 
+#include "fusion/conflict.h"
 #include "fusion/contribution.h"
 #include "fusion/merge.h"
 
@@ -293,16 +294,46 @@ static int check_result(const struct fu_judge *j, const struct fu_act *a, struct
 	return AS_OK;
 }
 
-/* What the labels named (the value) rest on. */
-static void contribute(const struct fu_judge *j, const struct nn_step *s, const struct fu_act *a,
-		       uint32_t present, struct fu_judgment *out)
+/* How far part m is from what the rest, the other parts present, say together: logits [c]. */
+static double conflict_with(const struct fu_judge *j, const struct fu_part_judgment *part,
+			    uint32_t rest, const float *logits)
+{
+	const struct fu_calibration *c = &j->calibration;
+	const double value[] = { part->value, c->mean + c->sd * (double)logits[0] };
+	const size_t labels = j->task.labels;
+	float p[2 * IO_LABELS_MAX];
+
+	if (j->task.kind == IO_VALUE) {
+		return fu_conflict_value(value, 2, c->sd);
+	}
+	memcpy(p, part->p, labels * sizeof *p);
+	fu_calibrate(&j->task, logits, c->temperature[rest], p + labels);
+	return j->task.kind == IO_MULTI ? fu_conflict_multi(p, 2, labels)
+					: fu_conflict_class(p, 2, labels);
+}
+
+/* Which part is at odds with the others. logits [subsets, c]. */
+static void find_conflicts(const struct fu_judge *j, const float *logits, uint32_t present,
+			   struct fu_judgment *out)
+{
+	for (size_t m = 0; m < j->task.parts; m++) {
+		const uint32_t rest = present & ~(1U << m);
+
+		if (out->part[m].present && rest != 0) {
+			out->part[m].conflict =
+			    conflict_with(j, &out->part[m], rest, logits + rest * j->model.c);
+		}
+	}
+}
+
+/* What the labels named (the value) rest on. logits [subsets, c]. */
+static void contribute(const struct fu_judge *j, const float *logits, uint32_t present,
+		       struct fu_judgment *out)
 {
 	const size_t c = j->model.c;
 	const size_t subsets = (size_t)1 << j->task.parts;
-	float *logits = as_alloc(s->mem, subsets * c, sizeof *logits);
 	double v[FU_SUBSETS];
 
-	fu_subsets(&j->model, s, a, logits);
 	for (size_t k = 0; k < c; k++) {
 		if (j->task.kind != IO_VALUE && !out->named[k]) {
 			continue;
@@ -333,6 +364,7 @@ int fu_judge_case(struct fu_judge *j, const struct fu_page *page, size_t pages,
 	struct assay_place *place[IO_PARTS_MAX] = { 0 };
 	struct fu_answer answer = { 0 };
 	struct fu_act a;
+	float *subset;
 	int rc;
 
 	*out = (struct fu_judgment){ 0 };
@@ -351,7 +383,10 @@ int fu_judge_case(struct fu_judge *j, const struct fu_page *page, size_t pages,
 	for (size_t m = 0; m < j->task.parts; m++) {
 		out->part[m].weight = a.weight[m];
 	}
-	contribute(j, &s, &a, answer.present, out);
+	subset = as_alloc(&j->mem, j->model.c << j->task.parts, sizeof *subset);
+	fu_subsets(&j->model, &s, &a, subset);
+	find_conflicts(j, subset, answer.present, out);
+	contribute(j, subset, answer.present, out);
 	out->alignments = fu_strongest(&j->model, &a, place, out->alignment, FU_ALIGNMENTS);
 out:
 	as_arena_reset(&j->mem, mark);

@@ -125,6 +125,9 @@ static void write_parts(const struct io_task *task, const struct fu_judgment *ou
 		} else if (p->present) {
 			write_labels(task, p->p, w, "labels");
 		}
+		if (p->present) {
+			io_jw_num(w, "conflict", p->conflict);
+		}
 		io_jw_end_obj(w);
 	}
 	io_jw_end_obj(w);

@@ -5,12 +5,14 @@
  *              u   = align(x)                          rows look at the other parts' rows
  *              z_m = P_m pool_m(u_m)                   dropped out in training
  *              z   = weigh(z_1 .. z_M), or base where no part is present
- *              late_m = late_m(z_m)
+ *              late_m = late_m(P_m pool_m(x_m))        likewise
  *              logits = head(z) + Σ_m σ_m late_m       over present m
  *
  *   σ_m is the part's scale (1 / its temperature: an over-confident part would shout the others
  *   down), divided by the number of parts present where the target is a value: log-odds of
  *   independent evidence add up, estimates of one number are averaged.
+ *
+ *   late_m is of x_m: a judgment that had seen the other parts could not contradict them.
  *
  *   backward   dlate_m = σ_m dlogits + its own loss's; then each step's adjoint in reverse.
  *
@@ -99,25 +101,43 @@ static void enter(const struct fu_model *m, const struct nn_step *s, const struc
 	a->x[i] = x;
 }
 
+static void view(const struct fu_model *m, const struct nn_step *s, size_t i, const float *rows,
+		 size_t n, struct fu_view *v)
+{
+	v->pooled = as_alloc(s->mem, m->d, sizeof *v->pooled);
+	v->z = as_alloc(s->mem, m->d, sizeof *v->z);
+	v->zd = as_alloc(s->mem, m->d, sizeof *v->zd);
+	nn_pool_fwd(&m->pool[i], s->p, &v->pool, s->mem, rows, v->pooled, n);
+	nn_linear_fwd(&m->project[i], s->p, v->pooled, v->z, 1);
+	memcpy(v->zd, v->z, m->d * sizeof *v->z);
+	v->keep = nn_drop_fwd(s, v->zd, m->d);
+}
+
+/* Whether what part i has seen is more than its own. */
+static bool has_others(const struct fu_act *a, size_t i)
+{
+	return a->align.mix[i] != NULL;
+}
+
 /* z_m and late_m. */
 static void read_part(const struct fu_model *m, const struct nn_step *s, struct fu_act *a, size_t i)
 {
-	const size_t d = m->d;
+	const struct fu_view *own = &a->seen[i];
 
-	a->pooled[i] = as_alloc(s->mem, d, sizeof(float));
-	a->z[i] = as_alloc(s->mem, d, sizeof(float));
-	a->zd[i] = as_alloc(s->mem, d, sizeof(float));
+	view(m, s, i, a->u[i], a->rows[i], &a->seen[i]);
+	if (has_others(a, i)) {
+		view(m, s, i, a->x[i], a->rows[i], &a->own[i]);
+		own = &a->own[i];
+	}
 	a->late[i] = as_alloc(s->mem, m->c, sizeof(float));
-	nn_pool_fwd(&m->pool[i], s->p, &a->pool[i], s->mem, a->u[i], a->pooled[i], a->rows[i]);
-	nn_linear_fwd(&m->project[i], s->p, a->pooled[i], a->z[i], 1);
-	memcpy(a->zd[i], a->z[i], d * sizeof *a->z[i]);
-	a->keep[i] = nn_drop_fwd(s, a->zd[i], d);
-	nn_linear_fwd(&m->late[i], s->p, a->zd[i], a->late[i], 1);
+	nn_linear_fwd(&m->late[i], s->p, own->zd, a->late[i], 1);
 }
 
 void fu_model_fwd(const struct fu_model *m, const struct nn_step *s,
 		  const struct fu_rows part[IO_PARTS_MAX], struct fu_act *a)
 {
+	float *z[IO_PARTS_MAX] = { 0 };
+
 	*a = (struct fu_act){ 0 };
 	for (size_t i = 0; i < m->parts; i++) {
 		enter(m, s, &part[i], a, i);
@@ -126,6 +146,7 @@ void fu_model_fwd(const struct fu_model *m, const struct nn_step *s,
 	for (size_t i = 0; i < m->parts; i++) {
 		if (a->present[i]) {
 			read_part(m, s, a, i);
+			z[i] = a->seen[i].zd;
 		}
 	}
 	a->logits = as_alloc(s->mem, m->c, sizeof *a->logits);
@@ -134,12 +155,12 @@ void fu_model_fwd(const struct fu_model *m, const struct nn_step *s,
 		a->weight = as_zalloc(s->mem, m->parts, sizeof *a->weight);
 		nn_linear_fwd(&m->head, s->p, a->fused, a->logits, 1);
 	} else {
-		float *z = as_alloc(s->mem, m->d, sizeof *z);
+		float *fused = as_alloc(s->mem, m->d, sizeof *fused);
 
-		fu_weigh_fwd(&m->weigh, s, &a->weigh, a->present, a->zd, z);
+		fu_weigh_fwd(&m->weigh, s, &a->weigh, a->present, z, fused);
 		a->weight = a->weigh.w;
-		a->fused = z;
-		nn_linear_fwd(&m->head, s->p, z, a->logits, 1);
+		a->fused = fused;
+		nn_linear_fwd(&m->head, s->p, fused, a->logits, 1);
 		for (size_t i = 0; i < m->parts; i++) {
 			if (a->present[i]) {
 				tn_axpy(a->logits, late_share(m, s->p, a, i), a->late[i], m->c);
@@ -148,33 +169,33 @@ void fu_model_fwd(const struct fu_model *m, const struct nn_step *s,
 	}
 }
 
-/* From dlogits and the part's own dlate to what it adds to dz_m (after dropout). */
+/* From dlogits and the part's own dlate to what it adds to dzd of the view that late_m is of. */
 static void late_bwd(const struct fu_model *m, const struct nn_step *s, const struct fu_act *a,
 		     size_t i, const float *dlogits, const float *own, float *dzd)
 {
+	const struct fu_view *of = has_others(a, i) ? &a->own[i] : &a->seen[i];
 	float *dlate = as_zalloc(s->mem, m->c, sizeof *dlate);
 
 	tn_axpy(dlate, late_share(m, s->p, a, i), dlogits, m->c);
 	if (own != NULL) {
 		tn_axpy(dlate, 1.0F, own, m->c);
 	}
-	nn_linear_bwd(&m->late[i], s->p, s->g, a->zd[i], dlate, dzd, 1);
+	nn_linear_bwd(&m->late[i], s->p, s->g, of->zd, dlate, dzd, 1);
 }
 
-/* From dz_m to du_m. dzd is that after dropout, own that of a loss on z itself, or NULL. */
-static float *read_part_bwd(const struct fu_model *m, const struct nn_step *s,
-			    const struct fu_act *a, size_t i, float *dzd, const float *own)
+/* From dz, which is of zd and becomes that of z, to the rows. own: of a loss on z itself, or NULL.
+ * drows [rows, d] is added to. */
+static void view_bwd(const struct fu_model *m, const struct nn_step *s, const struct fu_view *v,
+		     size_t i, float *dz, const float *own, float *drows)
 {
 	float *dpooled = as_zalloc(s->mem, m->d, sizeof *dpooled);
-	float *du = as_zalloc(s->mem, a->rows[i] * m->d, sizeof *du);
 
-	nn_drop_bwd(a->keep[i], dzd, m->d);
+	nn_drop_bwd(v->keep, dz, m->d);
 	if (own != NULL) {
-		tn_axpy(dzd, 1.0F, own, m->d);
+		tn_axpy(dz, 1.0F, own, m->d);
 	}
-	nn_linear_bwd(&m->project[i], s->p, s->g, a->pooled[i], dzd, dpooled, 1);
-	nn_pool_bwd(&m->pool[i], s->p, s->g, &a->pool[i], dpooled, du);
-	return du;
+	nn_linear_bwd(&m->project[i], s->p, s->g, v->pooled, dz, dpooled, 1);
+	nn_pool_bwd(&m->pool[i], s->p, s->g, &v->pool, dpooled, drows);
 }
 
 /* From dx_m to the frozen features. */
@@ -187,12 +208,28 @@ static void enter_bwd(const struct fu_model *m, const struct nn_step *s, const s
 	nn_linear_bwd(&m->in[i], s->p, s->g, part->v, dh, drows, a->rows[i]);
 }
 
+/* What the parts' own judgments add to dx, NULL where it is not wanted. */
+static void own_bwd(const struct fu_model *m, const struct nn_step *s, const struct fu_act *a,
+		    float *const down[IO_PARTS_MAX], float *const dx[IO_PARTS_MAX])
+{
+	for (size_t i = 0; i < m->parts; i++) {
+		if (has_others(a, i)) {
+			float *to = dx[i] != NULL
+					? dx[i]
+					: as_zalloc(s->mem, a->rows[i] * m->d, sizeof *to);
+
+			view_bwd(m, s, &a->own[i], i, down[i], NULL, to);
+		}
+	}
+}
+
 void fu_model_bwd(const struct fu_model *m, const struct nn_step *s,
 		  const struct fu_rows part[IO_PARTS_MAX], const struct fu_act *a,
 		  const float *dlogits, float *const dlate[IO_PARTS_MAX],
 		  float *const dz[IO_PARTS_MAX], float *const drows[IO_PARTS_MAX])
 {
 	float *dzd[IO_PARTS_MAX] = { 0 };
+	float *down[IO_PARTS_MAX] = { 0 }; /* of zd of the part's own rows */
 	float *du[IO_PARTS_MAX] = { 0 };
 	float *dx[IO_PARTS_MAX] = { 0 };
 	float *dfused;
@@ -206,7 +243,9 @@ void fu_model_bwd(const struct fu_model *m, const struct nn_step *s,
 	for (size_t i = 0; i < m->parts; i++) {
 		if (a->present[i]) {
 			dzd[i] = as_zalloc(s->mem, m->d, sizeof *dzd[i]);
-			late_bwd(m, s, a, i, dlogits, dlate != NULL ? dlate[i] : NULL, dzd[i]);
+			down[i] =
+			    has_others(a, i) ? as_zalloc(s->mem, m->d, sizeof *down[i]) : dzd[i];
+			late_bwd(m, s, a, i, dlogits, dlate != NULL ? dlate[i] : NULL, down[i]);
 		}
 	}
 	fu_weigh_bwd(&m->weigh, s, &a->weigh, a->present, dfused, dzd);
@@ -214,12 +253,14 @@ void fu_model_bwd(const struct fu_model *m, const struct nn_step *s,
 		if (!a->present[i]) {
 			continue;
 		}
-		du[i] = read_part_bwd(m, s, a, i, dzd[i], dz != NULL ? dz[i] : NULL);
+		du[i] = as_zalloc(s->mem, a->rows[i] * m->d, sizeof *du[i]);
+		view_bwd(m, s, &a->seen[i], i, dzd[i], dz != NULL ? dz[i] : NULL, du[i]);
 		dx[i] = m->frozen[i]    ? as_zalloc(s->mem, a->rows[i] * m->d, sizeof *dx[i])
 			: drows != NULL ? drows[i]
 					: NULL;
 	}
 	fu_align_bwd(&m->align, s, &a->align, a->rows, a->x, du, dx);
+	own_bwd(m, s, a, down, dx);
 	for (size_t i = 0; i < m->parts; i++) {
 		if (a->present[i] && m->frozen[i]) {
 			enter_bwd(m, s, &part[i], a, i, dx[i], drows != NULL ? drows[i] : NULL);

@@ -34,30 +34,39 @@ struct fu_model {
 	struct fu_weigh weigh;
 	size_t base;                         /* [d] z where no part is present */
 	struct nn_linear head;               /* d -> c */
-	struct nn_linear late[IO_PARTS_MAX]; /* d -> c: the part's own judgment */
+	struct nn_linear late[IO_PARTS_MAX]; /* d -> c: the part's own judgment,
+					      * which knows nothing of the others */
 	size_t scale;                        /* [parts] weight of late_m in the sum: 1 / its
 					      * temperature. Starts at 1, set by calibration; bwd
 					      * gives it no gradient, so Adam leaves it alone */
 };
 
+/* The rows of a part as one vector. */
+struct fu_view {
+	struct nn_pool_act pool;
+	float *pooled; /* [d] */
+	float *z;      /* [d] */
+	float *zd;     /* [d] z after dropout */
+	float *keep;   /* dropout mask, NULL where nothing is dropped */
+};
+
 struct fu_act {
 	bool present[IO_PARTS_MAX];
 	size_t rows[IO_PARTS_MAX];
-	size_t n;                  /* parts present */
-	float *logits;             /* [c] fused, late sum included */
-	float *late[IO_PARTS_MAX]; /* [c] unscaled; NULL where absent */
-	float *weight;             /* [parts] w_m, 0 where absent */
-	float *z[IO_PARTS_MAX];    /* [d] before dropout; NULL where absent */
+	size_t n;                          /* parts present */
+	float *logits;                     /* [c] fused, late sum included */
+	float *late[IO_PARTS_MAX];         /* [c] unscaled; NULL where absent */
+	float *weight;                     /* [parts] w_m, 0 where absent */
+	struct fu_view seen[IO_PARTS_MAX]; /* of the rows that have seen the other parts; zeroes
+					    * where absent */
 	struct fu_align_act align;
 	/* for the bwd */
-	float *zd[IO_PARTS_MAX];      /* [d] z after dropout */
-	float *keep[IO_PARTS_MAX];    /* dropout masks, NULL where nothing is dropped */
-	float *pooled[IO_PARTS_MAX];  /* [d] */
-	const float *x[IO_PARTS_MAX]; /* [rows, d] into the alignment */
-	float *u[IO_PARTS_MAX];       /* [rows, d] out of it */
-	const float *fused;           /* [d] z of all parts, or the base */
+	struct fu_view own[IO_PARTS_MAX]; /* of the part's own rows; zeroes where there is no other
+					   * part and `seen` is the same */
+	const float *x[IO_PARTS_MAX];     /* [rows, d] into the alignment */
+	float *u[IO_PARTS_MAX];           /* [rows, d] out of it */
+	const float *fused;               /* [d] z of all parts, or the base */
 	struct nn_norm_act norm[IO_PARTS_MAX];
-	struct nn_pool_act pool[IO_PARTS_MAX];
 	struct fu_weigh_act weigh;
 };
 
@@ -65,12 +74,12 @@ struct fu_act {
  * frozen features. */
 void fu_model_init(struct fu_model *m, struct nn_params *ps, const struct io_task *task,
 		   const size_t dim[IO_PARTS_MAX]);
-/* Carves a from s->mem; training (s->rng) drops out z. */
+/* Carves a from s->mem; training (s->rng) drops out z and what late is of. */
 void fu_model_fwd(const struct fu_model *m, const struct nn_step *s,
 		  const struct fu_rows part[IO_PARTS_MAX], struct fu_act *a);
 /* Adds to the gradients of one loss, given by its derivatives: dlogits [c]; dlate[m] [c] and
- * dz[m] [d] of present parts, NULL where there is none (the arrays too may be NULL). drows[m]
- * [rows, dim] is added to; NULL (it or the array): not wanted. */
+ * dz[m] [d] of seen[m].z of present parts, NULL where there is none (the arrays too may be NULL).
+ * drows[m] [rows, dim] is added to; NULL (it or the array): not wanted. */
 void fu_model_bwd(const struct fu_model *m, const struct nn_step *s,
 		  const struct fu_rows part[IO_PARTS_MAX], const struct fu_act *a,
 		  const float *dlogits, float *const dlate[IO_PARTS_MAX],

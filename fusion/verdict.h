@@ -14,6 +14,7 @@ struct fu_part_judgment {
 	float weight;
 	float p[IO_LABELS_MAX]; /* calibrated; unused for a value */
 	double value;
+	double conflict; /* 0 .. 1 with what all other parts say together; 0 where it is alone */
 };
 
 /* Why a judgment abstains. The label stands beside it. */

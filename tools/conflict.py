@@ -5,10 +5,11 @@
 conflict.py OUT DATA FOLDER [--epochs N] - OUT: the build, DATA: the data sets, FOLDER: for models.
 
 phantom: a model of 300 phantom cases judges 300 new ones, some of whose reports are of another
-    lesion (column `contradicts`): AUC of the conflict.
+    lesion (column `contradicts`): AUC of the judgments' conflict, and of the report's own with what
+    the other parts say.
 swaps: five networks of the concordance task, each trained on four fifths of the breast cases; each
     judges its own fifth as it is, and every case of it with the pathology of every case of the
-    other label there: AUC of the conflict of the swapped against those as they are, and beside it
+    other label there: the same AUCs of the swapped against those as they are, and beside them
     that of a rule: how far the network's probability by scan and findings alone is from what the
     pathology that was given stands for.
 Prints one JSON object."""
@@ -70,6 +71,10 @@ class Program:
         return {j["subject"]: j["data"] for j in map(json.loads, lines)}
 
 
+def of_report(judgment):
+    return judgment["parts"]["report"]["conflict"]
+
+
 def phantom(p):
     for name, seed in (("old", "1"), ("new", "2")):
         run(os.path.join(p.bin, "phantom"), "--cases", "300", "--seed", seed, "--out",
@@ -79,7 +84,9 @@ def phantom(p):
     with open(p.path("new/cases.csv"), newline="", encoding="utf-8") as f:
         rows = list(csv.DictReader(f))
     scores = [(judged[r["case"]]["conflict"], r["contradicts"] == "yes") for r in rows]
-    return {"cases": len(scores), "contradicting": sum(s[1] for s in scores), "auc": auc(scores)}
+    report = [(of_report(judged[r["case"]]), r["contradicts"] == "yes") for r in rows]
+    return {"cases": len(scores), "contradicting": sum(s[1] for s in scores), "auc": auc(scores),
+            "report": auc(report)}
 
 
 def write(path, rows):
@@ -103,7 +110,7 @@ def swaps(p, data):
         rows = [dict(r, image=os.path.join(folder, r["image"])) for r in csv.DictReader(f)]
     rows.sort(key=lambda r: (r["label"], r["case"]))
     task = "examples/breast/concordance.ini"
-    scores, rule = [], []
+    scores, report, rule = [], [], []
     for k in range(FOLDS):
         rest = [r for i, r in enumerate(rows) if i % FOLDS != k]
         own, other = swapped([r for i, r in enumerate(rows) if i % FOLDS == k])
@@ -116,9 +123,10 @@ def swaps(p, data):
             wrong = "~" in r["case"]
             truth = malignant[r["case"].split("~")[-1]]
             scores.append((judged[r["case"]]["conflict"], wrong))
+            report.append((of_report(judged[r["case"]]), wrong))
             rule.append((abs(seen[r["case"]]["labels"]["malignant"] - truth), wrong))
     return {"cases": sum(not s[1] for s in scores), "swaps": sum(s[1] for s in scores),
-            "auc": auc(scores), "rule": auc(rule)}
+            "auc": auc(scores), "report": auc(report), "rule": auc(rule)}
 
 
 def main():

@@ -12,16 +12,15 @@ int tr_lines_fit(struct tr_lines *l, const struct tr_data *d, uint32_t parts,
 	int rc = AS_OK;
 
 	*l = (struct tr_lines){ .c = d->task->kind == IO_VALUE ? 1 : d->task->labels };
-	for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+	for (size_t i = 0; i < sizeof order / sizeof *order && rc == AS_OK; i++) {
 		const enum tr_base b = order[i];
 
 		l->parts[b] = tr_base_parts(d, b);
 		if (tr_base_fits(d, b) && (l->parts[b] & ~parts) == 0) {
 			l->z[b] = as_malloc((d->n * l->c + 1) * sizeof *l->z[b]);
-			TRY(tr_base_outputs(d, b, on, &penalty[b], l->z[b], e));
+			rc = tr_base_outputs(d, b, on, &penalty[b], l->z[b], e);
 		}
 	}
-out:
 	return rc;
 }
 

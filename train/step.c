@@ -184,8 +184,8 @@ static double match(struct tr_step *s, size_t n, size_t a, size_t b)
 		const struct tr_slot *slot = &s->slot[i];
 
 		if (act_of(s, slot, a)->present[a] && act_of(s, slot, b)->present[b]) {
-			za[both] = act_of(s, slot, a)->z[a];
-			zb[both] = act_of(s, slot, b)->z[b];
+			za[both] = act_of(s, slot, a)->seen[a].z;
+			zb[both] = act_of(s, slot, b)->seen[b].z;
 			dza[both] = slot->slopes.z[a];
 			dzb[both++] = slot->slopes.z[b];
 		}

@@ -130,7 +130,7 @@ static inline double fix_net_loss(void *ctx)
 	for (size_t m = 0; m < FIX_PARTS; m++) {
 		if (a.present[m]) {
 			loss += fix_dot(a.late[m], n->dlate[m], n->model.c);
-			loss += fix_dot(a.z[m], n->dz[m], FIX_D);
+			loss += fix_dot(a.seen[m].z, n->dz[m], FIX_D);
 		}
 	}
 	return loss;

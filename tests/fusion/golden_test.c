@@ -94,7 +94,7 @@ static void check_forward(struct golden *g, unsigned n)
 		(void)snprintf(name, sizeof name, "case%u.out.late.%s", n, part);
 		check(g, name, a.late[m], FIX_LABELS);
 		(void)snprintf(name, sizeof name, "case%u.out.z.%s", n, part);
-		check(g, name, a.z[m], FIX_D);
+		check(g, name, a.seen[m].z, FIX_D);
 		(void)snprintf(name, sizeof name, "case%u.out.weight.%s", n, part);
 		check(g, name, a.weight + m, 1);
 	}

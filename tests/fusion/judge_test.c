@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/tensor/f32.h"
+#include "fusion/conflict.h"
 #include "tests/fusion/court.h"
 
 #include <math.h>
@@ -130,6 +131,48 @@ Test(fusion_judge, each_part_has_a_temperature_of_its_own_and_conflict_follows_i
 	cr_assert(eq(flt, c.out.p[1], plain.p[1]));
 	cr_assert(ne(dbl, c.out.conflict, plain.conflict));
 	fu_judge_close(&c.j);
+}
+
+/* A part's own judgment against that of the same case without it, each as it is calibrated. */
+static void check_part_conflict(enum io_kind kind, size_t labels)
+{
+	struct draft d;
+	struct court c;
+	struct fu_part_judgment series;
+	float p[2 * IO_LABELS_MAX];
+	double value[2];
+	double want;
+
+	court_draft(&d, kind, labels);
+	d.calibration.temperature[3] = 0.5F; /* scan and report, and so is the part alone */
+	d.calibration.part_temperature[2] = 2.0F;
+	d.calibration.mean = 10;
+	d.calibration.sd = 3;
+	court_open(&c, &d);
+	court_judge(&c, 4);
+	series = c.out.part[2];
+	court_judge(&c, 2);
+	memcpy(p, series.p, labels * sizeof *p);
+	memcpy(p + labels, c.out.p, labels * sizeof *p);
+	value[0] = series.value;
+	value[1] = c.out.value;
+	want = kind == IO_VALUE   ? fu_conflict_value(value, 2, 3)
+	       : kind == IO_MULTI ? fu_conflict_multi(p, 2, labels)
+				  : fu_conflict_class(p, 2, labels);
+	cr_assert(lt(dbl, 1e-4, want));
+	cr_assert(epsilon_eq(dbl, series.conflict, want, 1e-4));
+	cr_assert(zero(dbl, c.out.part[2].conflict)); /* it is not there */
+	court_judge(&c, 1);
+	cr_assert(zero(dbl, c.out.part[0].conflict)); /* nobody else is */
+	fu_judge_close(&c.j);
+}
+
+Test(fusion_judge, the_conflict_of_a_part_is_with_all_others_together)
+{
+	check_part_conflict(IO_CLASS, 2);
+	check_part_conflict(IO_CLASS, 3);
+	check_part_conflict(IO_MULTI, 3);
+	check_part_conflict(IO_VALUE, 0);
 }
 
 Test(fusion_judge, features_that_do_not_fit_are_refused_by_part_and_page)

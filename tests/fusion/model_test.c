@@ -115,8 +115,8 @@ Test(fusion_model, dropout_hides_a_part_of_z_from_the_logits)
 	fix_net_fwd(&n, &a);
 	for (size_t m = 0; m < FIX_PARTS; m++) {
 		for (size_t i = 0; i < FIX_D; i++) {
-			zero += a.zd[m][i] == 0.0F ? 1 : 0;
-			cr_assert(ne(flt, a.z[m][i], 0.0F));
+			zero += a.seen[m].zd[i] == 0.0F ? 1 : 0;
+			cr_assert(ne(flt, a.seen[m].z[i], 0.0F));
 		}
 	}
 	cr_assert(lt(sz, 4, zero));
@@ -186,6 +186,32 @@ Test(fusion_model, scale_silences_a_part_in_the_sum_but_not_its_own_judgment)
 	for (size_t k = 0; k < FIX_LABELS; k++) {
 		cr_assert(eq(flt, quiet.late[1][k], late[k]));
 		cr_assert(epsilon_eq(flt, logits[k] - quiet.logits[k], scale * late[k], 1e-5F));
+	}
+	fix_net_free(&n);
+}
+
+/* However much it makes of the other parts elsewhere. */
+Test(fusion_model, a_parts_own_judgment_knows_nothing_of_the_others)
+{
+	struct fix_net n;
+	struct fu_act a;
+	float late[FIX_PARTS][FIX_LABELS];
+	float z[FIX_D];
+
+	fix_net_init(&n, IO_CLASS, 7);
+	n.s.rng = NULL;
+	fix_net_fwd(&n, &a);
+	for (size_t m = 0; m < FIX_PARTS; m++) {
+		memcpy(late[m], a.late[m], sizeof late[m]);
+	}
+	memcpy(z, a.seen[0].z, sizeof z);
+	for (size_t m = 0; m < FIX_PARTS; m++) {
+		struct fu_rows only[IO_PARTS_MAX] = { 0 };
+
+		only[m] = n.rows[m];
+		fu_model_fwd(&n.model, &n.s, only, &a);
+		cr_assert(zero(int, memcmp(late[m], a.late[m], sizeof late[m])), "part %zu", m);
+		cr_assert(m != 0 || memcmp(z, a.seen[0].z, sizeof z) != 0);
 	}
 	fix_net_free(&n);
 }

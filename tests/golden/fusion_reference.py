@@ -31,6 +31,12 @@ def start(parts, frozen, d, c):
     return w
 
 
+def view(w, at, rows):
+    """Pooled by attention and projected: one vector."""
+    share = F.softmax(rows @ w[at + "pool.u"] / rows.shape[1]**0.5, 0)
+    return F.linear(share @ rows, w[at + "project.w"], w[at + "project.b"])
+
+
 def forward(w, parts, rows, value=False):
     """-> logits [c], late {part: [c]}, z {part: [d]}, weight {part: scalar}"""
     x = {}
@@ -50,9 +56,8 @@ def forward(w, parts, rows, value=False):
                 score = (r @ w[at + "align.q.w"].T) @ (o @ w[to + "align.k.w"].T).T
                 mix = mix + F.softmax(score / r.shape[1]**0.5, -1) @ (o @ w[to + "align.v.w"].T)
         u = r + w[at + "align.gamma"] * mix
-        pool = F.softmax(u @ w[at + "pool.u"] / u.shape[1]**0.5, 0) @ u
-        z[part] = F.linear(pool, w[at + "project.w"], w[at + "project.b"])
-        late[part] = F.linear(z[part], w[at + "late.w"], w[at + "late.b"])
+        z[part] = view(w, at, u)
+        late[part] = F.linear(view(w, at, r), w[at + "late.w"], w[at + "late.b"])
     if not rows:
         return F.linear(w["fusion.base"], w["fusion.head.w"], w["fusion.head.b"]), {}, {}, {}
     absent = w["fusion.weigh.absent"]

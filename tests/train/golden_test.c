@@ -266,7 +266,7 @@ static double losses(struct golden *g, const struct nn_step *s)
 		tr_slopes_init(&g->slopes[n], &g->net, s, p);
 		loss += tr_net_loss(&g->net, p, &t, 1.0 / CASES, &g->slopes[n]);
 		for (size_t k = 0; k < 2; k++) {
-			z[k][n] = p->fuse.z[REPORT + k];
+			z[k][n] = p->fuse.seen[REPORT + k].z;
 			dz[k][n] = g->slopes[n].z[REPORT + k];
 		}
 	}

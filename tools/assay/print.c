@@ -289,20 +289,52 @@ static void print_alignments(FILE *f, const struct json_t *alignments)
 	}
 }
 
-static void print_result(FILE *f, const struct json_t *data, bool colour)
+/* The part that is furthest from what the others say together, if any is. */
+static const char *odd_one_out(const struct json_t *parts, double *conflict)
+{
+	void *it = NULL;
+	const char *name;
+	const char *odd = NULL;
+	struct json_t *part;
+
+	*conflict = 0;
+	while (io_json_next(parts, &it, &name, &part)) {
+		if (io_json_find_num(part, "conflict", 0) > *conflict) {
+			*conflict = io_json_find_num(part, "conflict", 0);
+			odd = name;
+		}
+	}
+	return odd;
+}
+
+static void print_conflict(FILE *f, const struct json_t *data, bool colour)
 {
 	const double conflict = io_json_find_num(data, "conflict", 0);
+	double most;
+	const char *odd = odd_one_out(io_json_find(data, "parts"), &most);
 
+	if (conflict < CONFLICT) {
+		return;
+	}
+	put_colour(f, colour, YELLOW);
+	fprintf(f, "  ! the parts disagree (conflict %.2f)", conflict);
+	if (odd != NULL) {
+		(void)fputs(", most of all ", f);
+		put_text(f, odd);
+		fprintf(f, " (%.2f)", most);
+	}
+	(void)fputs(": look at this case\n", f);
+	put_colour(f, colour, PLAIN);
+}
+
+static void print_result(FILE *f, const struct json_t *data, bool colour)
+{
 	(void)fputs("\n", f);
 	print_verdict(f, data, colour);
 	print_labels(f, data);
 	print_set(f, data);
 	print_parts(f, data);
-	if (conflict >= CONFLICT) {
-		put_colour(f, colour, YELLOW);
-		fprintf(f, "  ! the parts disagree (conflict %.2f): look at this case\n", conflict);
-		put_colour(f, colour, PLAIN);
-	}
+	print_conflict(f, data, colour);
 	print_abstention(f, io_json_find(data, "abstain"), colour);
 	print_alignments(f, io_json_find(data, "alignments"));
 }

@@ -28,19 +28,21 @@ Test(assay_print, a_result_says_label_weights_conflict_and_places)
 	    "\"label\":\"bad\",\"probability\":0.9,\"threshold\":0.4,"
 	    "\"labels\":{\"good\":0.1,\"bad\":0.9},"
 	    "\"parts\":{\"scan\":{\"present\":true,\"weight\":0.25,\"labels\":{\"good\":0.6,"
-	    "\"bad\":0.4}},\"note\":{\"present\":false,\"weight\":0}},\"conflict\":0.31,"
+	    "\"bad\":0.4},\"conflict\":0.42},\"note\":{\"present\":false,\"weight\":0}},"
+	    "\"conflict\":0.31,"
 	    "\"alignments\":[{\"strength\":3.14,\"from\":{\"part\":\"note\",\"page\":0,"
 	    "\"bytes\":[0,9],\"label\":\"irregular\"},\"to\":{\"part\":\"scan\",\"page\":1,"
 	    "\"box\":[8,9,32,33]}}]}}",
 	    false);
 
-	same(text, "c1  s 7\n"
-		   "  bad  90.0 %   (good 0.100, bad 0.900; threshold 0.400)\n"
-		   "  scan        ███·······  25 %  alone: good 60.0 %\n"
-		   "  note        missing\n"
-		   "  ! the parts disagree (conflict 0.31): look at this case\n"
-		   "  together    note \"irregular\" ~ scan page 2 at x 8, y 9, 32 x 33 pixels "
-		   "(x 3.1)\n");
+	same(text,
+	     "c1  s 7\n"
+	     "  bad  90.0 %   (good 0.100, bad 0.900; threshold 0.400)\n"
+	     "  scan        ███·······  25 %  alone: good 60.0 %\n"
+	     "  note        missing\n"
+	     "  ! the parts disagree (conflict 0.31), most of all scan (0.42): look at this case\n"
+	     "  together    note \"irregular\" ~ scan page 2 at x 8, y 9, 32 x 33 pixels "
+	     "(x 3.1)\n");
 	free(text);
 }
 
