@@ -95,26 +95,28 @@ def head($cells): ($cells | row), ([$cells[] | "---:"] | .[0] = "---" | row);
 # Dynamic attention against fixed attention.
 def gates_kinds:
   [["fixed", "fixed"], ["0", "`gate_loss = 0`"], ["0.3", "`gate_loss = 0.3`"], ["1", "`gate_loss = 1`"]];
+def gates_of:
+  [["noscan", "report + findings"], ["breast", "all parts"], ["wdbc", "wdbc"]];
 def gates:
   . as $all
   | head(["", "seeds", "auc", "of each seed", "auc - fixed", "accuracy", "accuracy - fixed",
       "heads skipped", "arithmetic skipped"]),
-    (("breast", "wdbc") as $of | gates_kinds[] as [$v, $name]
+    (gates_of[] as [$of, $what] | gates_kinds[] as [$v, $name]
       | ($all | of($of + "-fixed")) as $fixed | ($all | of($of + "-" + $v)) as $x
       | select(($x | length) > 0)
-      | ["\($of), \($name)", ($x | length | tostring), ($x | over_seeds(.metrics.auc)),
+      | ["\($what), \($name)", ($x | length | tostring), ($x | over_seeds(.metrics.auc)),
          ($x | map(.metrics.auc | fixed) | join(", ")),
          (if $v == "fixed" then "" else paired($x; $fixed; .metrics.folds[].auc) end),
          ($x | over_seeds(.metrics.accuracy)),
          (if $v == "fixed" then "" else paired($x; $fixed; .metrics.folds[].accuracy) end),
          ($x | map(.heads.skipped) | mean | share), ($x | map(.heads.arithmetic_skipped) | mean | share)]
       | row),
-    (("breast", "wdbc") as $of
+    (gates_of[] as [$of, $what]
       | ([gates_kinds[1:][] as [$v, $name] | {$name, x: ($all | of($of + "-" + $v))}
           | select((.x | length) > 0)]) as $kinds
       | select(($kinds | length) > 0)
       | "",
-        head(["\($of), heads closed below"]
+        head(["\($what): heads closed below"]
           + [$kinds[] | "\(.name): heads, arithmetic skipped", "auc - as trained"]),
         ($kinds[0].x[0].closed_below | keys[]) as $t
         | [$t]
@@ -164,6 +166,18 @@ def pretraining:
          ($s | over_seeds(.parts.scan.auc)), ($b | over_seeds(.parts.scan.auc)),
          paired($b; $s; .parts.scan.folds[].auc)]
       | row);
+
+# What each part says towards the true label, before its exchange and after.
+def contributions:
+  . as $seeds
+  | if .[0].shuffled == null or any(.[].shuffled[]; .contribution == null) then empty else
+      "",
+      head(["log-odds towards the true label", "as it is", "shuffled"]),
+      (.[0].shuffled | keys_unsorted[] as $k
+        | [$k, ($seeds | over_seeds(.shuffled[$k].contribution)),
+           ($seeds | over_seeds(.shuffled[$k].contribution_shuffled))]
+        | row)
+    end;
 
 # Rows of the targets: what, figure, whether it is reached.
 def target($what; $figure; $reached): [$what, $figure, if $reached then "yes" else "**no**" end] | row;

@@ -29,7 +29,7 @@ is_study() { case " $studies " in *" $1 "*) ;; *) return 1 ;; esac; }
 variants() { # TASK
     case $1 in
     gates)
-        for of in breast wdbc; do
+        for of in noscan breast wdbc; do
             for gates in fixed 0 0.3 1; do echo "$of-$gates"; done
         done
         ;;
@@ -88,8 +88,11 @@ threads() { # TASK
 flags() { # TASK VARIANT
     case $1-$2 in
     medpix-* | modality-* | sib200-* | petfinder-*) ;;
-    gates-*-fixed) echo --folds 5 ;;
-    gates-*) for x in 1 2 3 4 5 6 7 8 9; do echo "--gate-threshold 0.$x"; done && echo --folds 5 ;;
+    gates-*)
+        case $2 in *-fixed) ;; *) for x in 1 2 3 4 5 6 7 8 9; do echo "--gate-threshold 0.$x"; done ;; esac
+        echo --folds 5
+        case $2 in noscan-*) echo --epochs 24 ;; esac
+        ;;
     pretraining-base-*) echo "--folds 5 --labelled ${2#*-} --pretrain --base-epochs 6" ;;
     pretraining-*) echo "--folds 5 --labelled ${2#*-}" ;;
     importance-*) echo --folds 5 --epochs 24 ;;
@@ -128,20 +131,24 @@ command_of() { # TASK VARIANT
     esac
 }
 
-# A copy of a task file with a line more in this section.
-with_key() { # INI SECTION LINE
-    awk -v section="[$2]" -v line="$3" '
+# Change a task file on its way: a line more in this section; the scan taken out; and what the network
+# would learn from logistic regression, where the network itself is the subject.
+with_key() { # SECTION LINE
+    awk -v section="[$1]" -v line="$2" '
     { print }
     $0 == section { print line; found = 1 }
-    END { if (!found) printf "\n%s\n%s\n", section, line }' "$1"
+    END { if (!found) printf "\n%s\n%s\n", section, line }'
 }
+without_scan() { awk '/^\[/ { skip = $0 == "[part.scan]" } !skip'; }
+without_line() { sed '/^line_loss/d'; }
 # The task file that a variant trains.
 task_file() { # TASK VARIANT
-    case $1-$2 in
-    gates-*-fixed) with_key "$(ini "$1" "$2")" model "gates = 0" ;;
-    gates-*) with_key "$(ini "$1" "$2")" train "gate_loss = ${2#*-}" ;;
-    importance-*) awk '/^\[/ { skip = $0 == "[part.scan]" } !skip' "$(ini "$1" "$2")" ;;
-    *) cat "$(ini "$1" "$2")" ;;
+    case $1-$2 in gates-noscan-* | importance-*) change="without_scan" ;; *) change="cat" ;; esac
+    case $1 in gates | importance) line="without_line" ;; *) line="cat" ;; esac
+    $line <"$(ini "$1" "$2")" | $change | case $1-$2 in
+    gates-*-fixed) with_key model "gates = 0" ;;
+    gates-*) with_key train "gate_loss = ${2#*-}" ;;
+    *) cat ;;
     esac
 }
 
@@ -154,7 +161,7 @@ is_taken() { # TASK VARIANT SEED
 
 fail() { # LOG
     tail -3 "$1" >&2
-    return 1
+    exit 1
 }
 
 # One training and its scores, as JSON.
@@ -170,13 +177,13 @@ train() { # TASK VARIANT SEED INI MODEL
     set -- $(flags "$1" "$2")
     [ -z "$more" ] || set -- "$@" --unlabelled "$data/$more"
     json=$("$out/bin/assay" train "$ini" --data "$table" --out "$model" --seed "$seed" \
-        --threads "$threads" "$@" ${epochs:+--epochs "$epochs"} --json)
+        --threads "$threads" "$@" ${epochs:+--epochs "$epochs"} --json) || return
     if [ -n "$test" ]; then
         # shellcheck disable=SC2086
         set -- $test
         table=$data/$1
         shift
-        json=$("$out/bin/assay" eval "$model" --data "$table" "$@" --threads "$threads" --json)
+        json=$("$out/bin/assay" eval "$model" --data "$table" "$@" --threads "$threads" --json) || return
     fi
     printf '%s\n' "$json"
 }
@@ -184,14 +191,15 @@ train() { # TASK VARIANT SEED INI MODEL
 # One student: what its record says. The teacher of a seed is trained once.
 compress() { # TASK VARIANT SEED INI MODEL
     teacher=$kept/$1-teacher-$3
-    [ "$(cat "$teacher.key" 2>/dev/null || true)" = "$(sha256sum <"$4")" ] || {
-        train "$1" "$2" "$3" "$4" "$teacher.safetensors" >/dev/null
-        sha256sum <"$4" >"$teacher.key"
+    teacher_key=$({ cat "$4" "$data/$(cases "$1" "$2")"; flags "$1" "$2"; } | sha256sum)
+    [ "$(cat "$teacher.key" 2>/dev/null || true)" = "$teacher_key" ] || {
+        train "$1" "$2" "$3" "$4" "$teacher.safetensors" >/dev/null || return
+        echo "$teacher_key" >"$teacher.key"
     }
     # shellcheck disable=SC2046
-    "$out/bin/assay" compress "$kept/$1-teacher-$3.safetensors" --data "$data/$(cases "$1" "$2")" \
+    "$out/bin/assay" compress "$teacher.safetensors" --data "$data/$(cases "$1" "$2")" \
         --out "$5" --seed "$3" --threads "$(threads "$1")" --max-loss 100 $(student_flags "$2") \
-        ${epochs:+--epochs "$epochs"} >/dev/null
+        ${epochs:+--epochs "$epochs"} >/dev/null || return
     "$out/bin/assay" inspect "$5" --json | jq .metadata.training.compressed
 }
 
@@ -204,7 +212,7 @@ take() { # TASK VARIANT SEED
     $how "$1" "$2" "$3" "$file.ini" "$file.safetensors" >"$file.part" 2>"$file.log" || fail "$file.log"
     seconds=$(($(date +%s) - begun))
     jq --arg key "$(key_of "$1" "$2")" --arg variant "$2" --argjson seed "$3" --argjson seconds "$seconds" \
-        '. + {$key, $variant, $seed, $seconds}' "$file.part" >"$file.new"
+        '. + {$key, $variant, $seed, $seconds}' "$file.part" >"$file.new" || exit
     mv "$file.new" "$file.json"
     rm -f "$file.part" "$file.ini"
     [ "${first:-}" ] || { first=$seconds && echo "accuracy: the first took $first s" >&2; }
@@ -252,7 +260,7 @@ markdown() { # TASK
         jq -rs -L tools "include \"accuracy\"; $1" "$kept/$1"-*-[0-9].json
         return
     fi
-    jq -rs -L tools 'include "accuracy"; table, believed' "$kept/$1"-[0-9].json
+    jq -rs -L tools 'include "accuracy"; table, believed, contributions' "$kept/$1"-[0-9].json
     [ "$1" != concordance ] || [ ! -e "$data/breast/cases.csv" ] || rule
 }
 
