@@ -144,7 +144,7 @@ $(phantom): $(call obj,$(call src,examples/breast)) $(call archives,core/base)
 	$(call run,LINK,$@) $(CC) $(opt_$(V)) $(hard_link) -o $@ $^ -lm
 
 # Measurements of docs/performance.md: not installed.
-bench_rooms := encoders/text
+bench_rooms := train
 $(out)/bin/bench: $(call obj,$(call src,bench)) $(call archives,$(bench_rooms))
 	@mkdir -p $(@D)
 	$(call run,LINK,$@) $(CC) $(opt_$(V)) -o $@ $(call group,$^) $(call libs_of,$(bench_rooms))

@@ -29,7 +29,10 @@ double bench_now(bool one_core); /* seconds */
 
 void bench_kernels(void);
 void bench_network(size_t threads);
-/* 0, or EXIT_FAILURE where a process of its own failed. */
+void bench_train(void);
+/* A model file and a table of its cases. */
+int bench_gates(const char *model, const char *data);
+/* This and bench_gates: 0, or EXIT_FAILURE. */
 int bench_attention(void);
 
 /* The products of one case of the reference network alone, as fast as a library does them. */

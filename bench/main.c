@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bench: times the kernels, the reference network and attention; see bench.h. */
+ * bench: times the kernels, the reference network, its training, attention and gates; see
+ * bench.h. */
 #include "bench/bench.h"
 #include "core/tensor/gemm.h"
 
@@ -57,18 +58,24 @@ void bench_run(const struct bench_line *l, void (*call)(void *ctx), void *ctx, d
 
 int main(int argc, char **argv)
 {
-	const char *what = argc == 3 ? argv[2] : "";
+	const char *what = argc >= 3 ? argv[2] : "";
 
 	tn_init();
 	if (strcmp(what, "attention") == 0) {
 		return bench_attention();
 	}
+	if (strcmp(what, "gates") == 0 && argc == 5) {
+		return bench_gates(argv[3], argv[4]);
+	}
 	if (strcmp(what, "kernels") == 0) {
 		bench_kernels();
 	} else if (strcmp(what, "network") == 0) {
 		bench_network(strtoul(argv[1], NULL, 10));
+	} else if (strcmp(what, "train") == 0) {
+		bench_train();
 	} else {
-		(void)fprintf(stderr, "usage: bench THREADS attention|kernels|network\n");
+		(void)fprintf(stderr, "usage: bench THREADS attention|kernels|network|train\n"
+				      "       bench THREADS gates MODEL DATA\n");
 		return EXIT_FAILURE;
 	}
 	return EXIT_SUCCESS;

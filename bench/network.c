@@ -1,151 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * network.c - the reference network, of the size of bench/peers/network.py: 128 words, 196 patches
- * of 16 x 16 and 32 cells of 64 numbers, 4 blocks of width 256 with 8 heads and a gate from the
- * mean, norm, mean, 3 labels. All heads are open: nothing is skipped that the peers compute. */
+ * network.c - cases of the reference network a second: one at a time, in batches, and by the
+ * seconds of one core. */
 #include "bench/bench.h"
+#include "bench/reference.h"
 #include "core/base/buf.h"
-#include "core/nn/embed.h"
-#include "core/nn/linear.h"
-#include "core/nn/stack.h"
 #include "core/nn/team.h"
-#include "core/tensor/q8.h"
-#include "core/tensor/rows.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum {
-	WIDTH = 256,
-	WORDS = 128,
-	PATCHES = 196,
-	CELLS = 32,
-	TOKENS = WORDS + PATCHES + CELLS,
-	CELL = 64,
-	BUCKETS = 8192,
-	LABELS = 3,
-	CASES = 32,
-	THREADS_MAX = 64,
-	MEMORY = 256 << 20,
-};
-
-struct network {
-	struct nn_params ps;
-	struct nn_embed word;
-	struct nn_linear patch, cell, head;
-	struct nn_stack stack;
-	struct nn_team *team; /* of a lone case; NULL: the caller alone */
-	size_t position;      /* [TOKENS, WIDTH] */
-};
-
-struct kase {
-	uint32_t ids[WORDS], start[WORDS + 1];
-	float patch[PATCHES * WIDTH], cell[CELLS * CELL], logits[LABELS];
-};
-
-static void must(int rc, const struct as_err *e)
-{
-	if (rc != AS_OK) {
-		(void)fprintf(stderr, "bench: %s\n", e->msg);
-		exit(EXIT_FAILURE);
-	}
-}
-
-/* Every weight of a layer that knows int8, in int8. */
-static void quantize(struct nn_params *ps)
-{
-	for (size_t i = 0; i < ps->n; i++) {
-		const struct nn_param *p = &ps->p[i];
-		int8_t *w = as_malloc(p->rows * p->cols);
-		float *scale = as_malloc(p->rows * sizeof *scale);
-		struct as_err e;
-
-		for (size_t r = 0; r < p->rows; r++) {
-			scale[r] = tn_quantize_weights(ps->v + p->at + r * p->cols, w + r * p->cols,
-						       p->cols);
-		}
-		if (p->int8) {
-			must(nn_param_q8(ps, i, w, scale, &e), &e);
-		}
-		free(scale);
-		free(w);
-	}
-}
-
-static void network_open(struct network *n, bool int8)
-{
-	struct as_rng r;
-
-	*n = (struct network){ 0 };
-	nn_embed_init(&n->word, &n->ps, "word", BUCKETS, WIDTH);
-	nn_linear_init(&n->patch, &n->ps, "patch", WIDTH, WIDTH, true, 1.0F);
-	nn_linear_init(&n->cell, &n->ps, "cell", CELL, WIDTH, true, 1.0F);
-	n->position = nn_param_add(&n->ps, "position", "v", TOKENS, WIDTH, 0, NN_NORMAL, 0.02F);
-	nn_stack_init(
-	    &n->stack, &n->ps, "net",
-	    &(struct nn_stack_shape){
-		.d = WIDTH, .heads = 8, .mlp = 4, .blocks = 4, .gated = true, .threshold = 0.1F });
-	nn_linear_init(&n->head, &n->ps, "head", WIDTH, LABELS, true, 1.0F);
-	as_rng_seed(&r, 1, 1);
-	nn_params_start(&n->ps, &r);
-	if (int8) {
-		quantize(&n->ps);
-	}
-	nn_params_serve(&n->ps);
-}
-
-static void network_close(struct network *n)
-{
-	nn_stack_free(&n->stack);
-	nn_params_free(&n->ps);
-}
-
-/* team: who shares the case; NULL: nobody. */
-static void network_fwd(const struct network *n, struct as_arena *mem, struct nn_team *team,
-			struct kase *c)
-{
-	const struct nn_step s = { .p = n->ps.v, .mem = mem, .team = team };
-	const struct nn_bags words = { WORDS, c->start, c->ids };
-	float *x = as_alloc(mem, (size_t)TOKENS * WIDTH, sizeof *x);
-	uint32_t *all = as_alloc(mem, TOKENS, sizeof *all);
-	const uint32_t ends[] = { 0, TOKENS };
-	const struct nn_bags mean = { 1, ends, all };
-	struct nn_stack_act act;
-	float y[WIDTH];
-
-	for (uint32_t i = 0; i < TOKENS; i++) {
-		all[i] = i;
-	}
-	nn_embed_fwd(&n->word, s.p, &words, x);
-	nn_linear_fwd(&n->patch, s.p, c->patch, x + (size_t)WORDS * WIDTH, PATCHES);
-	nn_linear_fwd(&n->cell, s.p, c->cell, x + (size_t)(WORDS + PATCHES) * WIDTH, CELLS);
-	tn_axpy(x, 1.0F, s.p + n->position, (size_t)TOKENS * WIDTH);
-	nn_stack_fwd(&n->stack, &s, &act, x, TOKENS, &mean, y);
-	nn_linear_fwd(&n->head, s.p, y, c->logits, 1);
-	as_arena_reset(mem, 0);
-}
-
-static void draw_cases(struct kase *c, size_t n)
-{
-	struct as_rng r;
-
-	as_rng_seed(&r, 2, 1);
-	for (size_t i = 0; i < n; i++) {
-		for (uint32_t k = 0; k < WORDS; k++) {
-			c[i].ids[k] = (uint32_t)(as_rng_u64(&r) % BUCKETS);
-			c[i].start[k] = k;
-		}
-		c[i].start[WORDS] = WORDS;
-		for (size_t k = 0; k < (size_t)PATCHES * WIDTH; k++) {
-			c[i].patch[k] = as_rng_normal(&r);
-		}
-		for (size_t k = 0; k < (size_t)CELLS * CELL; k++) {
-			c[i].cell[k] = as_rng_normal(&r);
-		}
-	}
-}
+enum { CASES = 32, THREADS_MAX = 64 };
 
 /* Threads that take the cases of a batch one at a time. */
 struct crew {
@@ -163,7 +29,13 @@ struct crew {
 static void take(struct crew *c, struct as_arena *mem)
 {
 	for (size_t i; (i = atomic_fetch_add(&c->next, 1)) < c->cases;) {
-		network_fwd(c->net, mem, c->cases == 1 ? c->net->team : NULL, &c->kase[i]);
+		const struct nn_step s = { .p = c->net->ps.v,
+					   .mem = mem,
+					   .team = c->cases == 1 ? c->net->team : NULL };
+		struct kase_act a;
+
+		network_fwd(c->net, &s, &a, &c->kase[i]);
+		as_arena_reset(mem, 0);
 	}
 }
 
@@ -204,7 +76,7 @@ static void crew_start(struct crew *c, const struct network *net, struct kase *k
 	(void)pthread_barrier_init(&c->go, NULL, (unsigned)threads);
 	(void)pthread_barrier_init(&c->done, NULL, (unsigned)threads);
 	for (size_t i = 0; i < threads; i++) {
-		must(as_arena_init(&c->mem[i], "bench", MEMORY, &e), &e);
+		bench_must(as_arena_init(&c->mem[i], "bench", MEMORY, &e), &e);
 	}
 	atomic_store(&c->started, 1);
 	for (size_t i = 1; i < threads; i++) {
@@ -333,8 +205,8 @@ void bench_network(size_t threads)
 		struct network net;
 		struct as_err e;
 
-		network_open(&net, int8 == 1);
-		must(nn_team_open(&net.team, threads, MEMORY, &e), &e);
+		network_open(&net, int8 == 1, true);
+		bench_must(nn_team_open(&net.team, threads, MEMORY, &e), &e);
 		if (threads == 1) {
 			time_core(&net, kase, int8 == 1);
 		} else {

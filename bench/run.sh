@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # run.sh OUT PEERS THREADS [DATA] - all of bench and, where they are installed in PEERS (`make
-# bench-peers`), what a user would take instead, in one run; with DATA the whole daemon too. Writes
+# bench-peers`), what a user would take instead, in one run; with DATA the whole daemon too. With one
+# thread everything is timed by the seconds of a core, and the tables of two stay as they are. Writes
 # build/bench.json and the tables of
 # docs/performance.md between its marks.
 set -eu
@@ -9,21 +10,28 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 out=$1 peers=$2 threads=$3 data=${4:-}
 lines=$here/build/bench.tsv
 python=/usr/bin/python3
+all=$(printf '%s\n' 1 "$threads" | sort -nu)
 
 : >"$lines"
 if [ ! -d "$peers/node_modules/onnxruntime-node" ] || ! "$python" -c 'import torch, onnx' 2>/dev/null; then
     echo 'bench: SKIPPED: PyTorch and ONNX Runtime are not there (make bench-peers installs them)' >&2
 else
-    for t in 1 "$threads"; do
+    for t in $all; do
         "$python" -W ignore "$here/bench/peers/network.py" "$peers" "$t" 2>/dev/null | tee -a "$lines"
         node "$here/bench/peers/onnx.js" "$peers" "$t" | tee -a "$lines"
     done
+    "$python" -W ignore "$here/bench/peers/train.py" 2>/dev/null | tee -a "$lines"
 fi
-for what in '1 kernels' '1 network' "$threads network" '1 attention'; do
-    # shellcheck disable=SC2086
-    "$out/bin/bench" $what | tee -a "$lines"
+for t in $all; do
+    "$out/bin/bench" "$t" network | tee -a "$lines"
 done
-[ -z "$data" ] || "$here/bench/daemon.sh" "$out" "$data" | tee -a "$lines"
+for what in kernels train attention; do
+    "$out/bin/bench" 1 "$what" | tee -a "$lines"
+done
+if [ -n "$data" ]; then
+    "$here/bench/trained.sh" "$out" "$data" | tee -a "$lines"
+    "$here/bench/daemon.sh" "$out" "$data" | tee -a "$lines"
+fi
 
 jq -R -s '[split("\n")[] | select(. != "") | split("\t")] as $all
     | ($all | map({ (.[1]): (.[2] | tonumber) }) | add) as $value
@@ -40,7 +48,7 @@ table() { # section
     echo
 }
 doc=$here/docs/performance.md
-for s in network core kernels attention daemon; do
+for s in network core kernels train gates attention daemon; do
     grep -q "^$s" "$lines" || continue
     table "$s" >"$here/build/bench-$s.md"
     awk -v s="$s" -v f="$here/build/bench-$s.md" '

@@ -16,12 +16,13 @@ WIDTH, HEADS, BLOCKS, HIDDEN, WORDS, PATCHES, CELLS = 256, 8, 4, 1024, 128, 196,
 
 
 class Block(nn.Module):
-    def __init__(self):
+    def __init__(self, dropout):
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
         self.qkv, self.gate = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH)
         self.out = nn.Linear(WIDTH, WIDTH)
         self.up, self.down = nn.Linear(WIDTH, HIDDEN), nn.Linear(HIDDEN, WIDTH)
+        self.drop = nn.Dropout(dropout)
 
     def forward(self, x):
         b, n, d = x.shape
@@ -30,17 +31,17 @@ class Block(nn.Module):
         q = q * torch.sigmoid(self.gate(h.mean(1, keepdim=True)))
         q, k, v = [t.view(b, n, HEADS, d // HEADS).transpose(1, 2) for t in (q, k, v)]
         a = (q @ k.transpose(-2, -1) * (d // HEADS) ** -0.5).softmax(-1)
-        x = x + self.out((a @ v).transpose(1, 2).reshape(b, n, d))
-        return x + self.down(nn.functional.gelu(self.up(self.norm2(x))))
+        x = x + self.drop(self.out((a @ v).transpose(1, 2).reshape(b, n, d)))
+        return x + self.drop(self.down(nn.functional.gelu(self.up(self.norm2(x)))))
 
 
 class Network(nn.Module):
-    def __init__(self):
+    def __init__(self, dropout=0.0):
         super().__init__()
         self.word, self.patch = nn.Embedding(8192, WIDTH), nn.Linear(256, WIDTH)
         self.cell, self.head = nn.Linear(64, WIDTH), nn.Linear(WIDTH, 3)
         self.position = nn.Parameter(torch.randn(1, WORDS + PATCHES + CELLS, WIDTH) * 0.02)
-        self.blocks = nn.ModuleList(Block() for _ in range(BLOCKS))
+        self.blocks = nn.ModuleList(Block(dropout) for _ in range(BLOCKS))
         self.norm = nn.LayerNorm(WIDTH)
 
     def forward(self, t, i, c):
@@ -115,4 +116,5 @@ def main():
     onnx.save(quantized(onnx.load(folder + "/fp32.onnx")), folder + "/int8.onnx")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -126,11 +126,17 @@ static void rest_rows(void *ctx, const struct nn_step *s, size_t i0, size_t i1)
 	}
 }
 
+static double now(const struct nn_step *s)
+{
+	return s->heads != NULL && s->heads->clock != NULL ? s->heads->clock() : 0.0;
+}
+
 /* A long input needs the hidden layer of a few rows at a time. */
 static void serve(const struct nn_block *b, const struct nn_step *s, struct nn_block_act *a,
 		  float *x, size_t n)
 {
 	struct rows r = { .b = b, .x = x };
+	const double from = now(s);
 	const size_t share = nn_team_share(s, n);
 	size_t mark;
 
@@ -140,6 +146,9 @@ static void serve(const struct nn_block *b, const struct nn_step *s, struct nn_b
 	nn_team_run(s, n, share, norm_rows, &r);
 	nn_attn_fwd(&b->attn, s, &a->attn, r.x1, r.y, n);
 	as_arena_reset(s->mem, mark);
+	if (s->heads != NULL) {
+		s->heads->seconds += now(s) - from;
+	}
 	nn_team_run(s, n, share < ROWS ? share : ROWS, rest_rows, &r);
 }
 

@@ -15,6 +15,9 @@ struct nn_team;
 struct nn_heads {
 	uint64_t all, computed;
 	double work, done;
+	/* Seconds of the sub-layers (norm to W_o) by this clock; NULL: they are not timed. */
+	double (*clock)(void);
+	double seconds;
 };
 
 /* One thread's pass. rng NULL and keep false: inference, i.e. closed heads are really skipped and

@@ -32,6 +32,9 @@ static void drop_warning(const gchar *domain, GLogLevelFlags level, const gchar 
 
 int enc_pixels_init(struct as_err *e)
 {
+	/* libvips looks for modules below this: loaders of PDF, HEIF, JPEG XL, slides and what
+	 * ImageMagick knows, none of which is allowed here, and forty libraries with them. */
+	(void)setenv("VIPSHOME", "/dev/null", 1);
 	if (VIPS_INIT("assay") != 0) {
 		return as_fail(e, AS_EUNAVAIL, "libvips does not start: %s", vips_error_buffer());
 	}

@@ -56,6 +56,32 @@ Test(nn_block, inference_equals_training_without_dropout)
 	}
 }
 
+/* A clock that a second passes at each look. */
+static double seconds_by_looks(void)
+{
+	static double looks;
+
+	return looks++;
+}
+
+Test(nn_block, an_inference_times_its_attention_sub_layer_by_the_clock_it_is_given)
+{
+	struct nn_heads heads = { 0 };
+	struct nn_block l;
+	struct probe p;
+
+	block_start(&p, &l, 7, 8, 0.0F);
+	p.s.rng = NULL;
+	p.s.heads = &heads;
+	probe_fwd(&p);
+	cr_assert(zero(dbl, heads.seconds));
+	heads.clock = seconds_by_looks;
+	probe_fwd(&p);
+	probe_fwd(&p);
+	cr_assert(eq(dbl, heads.seconds, 2.0));
+	probe_free(&p);
+}
+
 Test(nn_block, inference_keeps_only_the_number_of_open_heads)
 {
 	struct nn_block l;

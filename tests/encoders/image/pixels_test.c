@@ -360,6 +360,23 @@ Test(image_pixels, other_formats_are_refused)
 	refuse("", 0, "image_empty", "0 bytes");
 }
 
+Test(image_pixels, libvips_brings_no_modules)
+{
+	char line[512];
+	bool vips = false;
+	FILE *maps;
+
+	cr_assert(zero(int, setenv("VIPSHOME", "/usr", 1)));
+	start();
+	maps = fopen("/proc/self/maps", "r");
+	while (fgets(line, sizeof line, maps) != NULL) {
+		vips = vips || strstr(line, "/libvips.so") != NULL;
+		cr_assert(zero(ptr, strstr(line, "/vips-modules-")), "%s", line);
+	}
+	cr_assert(eq(int, vips, true));
+	(void)fclose(maps);
+}
+
 Test(image_pixels, any_truncation_is_refused_or_read_and_half_a_file_is_refused)
 {
 	unsigned char *v = halves(40, 40);
