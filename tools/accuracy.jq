@@ -40,7 +40,7 @@ def lines($from; $prefix; $suffix; d; e):
 
 def table:
   . as $seeds | metrics as $columns
-  | "\(.[0].cases) cases; \(length) seeds; mean ± standard error over the seeds;"
+  | "\(.[0].cases) cases; \(length) seed\(if length > 1 then "s" else "" end); mean ± standard error over the seeds;"
     + " \(map(.seconds) | mean | round) s a training with its table.",
     "",
     ([""] + $columns + ["\(.[0].compared) - all"] | row),
