@@ -58,13 +58,14 @@ void bench_run(const struct bench_line *l, void (*call)(void *ctx), void *ctx, d
 
 int main(int argc, char **argv)
 {
-	const char *what = argc >= 3 ? argv[2] : "";
+	const bool gates = argc == 5 && strcmp(argv[2], "gates") == 0;
+	const char *what = argc == 3 || gates ? argv[2] : "";
 
 	tn_init();
 	if (strcmp(what, "attention") == 0) {
 		return bench_attention();
 	}
-	if (strcmp(what, "gates") == 0 && argc == 5) {
+	if (gates) {
 		return bench_gates(argv[3], argv[4]);
 	}
 	if (strcmp(what, "kernels") == 0) {

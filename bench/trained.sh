@@ -10,24 +10,25 @@ data=$(cd "$2" && pwd)
 pieces=${3:-breast/before-biopsy busi/malignancy medpix/modality petfinder/task sib200/task wdbc/task gates}
 here=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/assay-bench.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+training=
+trap '[ -z "$training" ] || kill "$training" 2>/dev/null; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
 asked() { case " $pieces " in *" $1 "*) ;; *) return 1 ;; esac; }
 
 # The highest resident memory of an epoch: asked for ten times a second, and the kernel keeps the peak.
-memory() { # TASK CASES [OPTION...]
+memory() { # TASK CASES
     asked "$1" && [ -f "$data/$2" ] || return 0
-    task=$1 cases=$data/$2
-    shift 2
+    task=$1 cases=$data/$2 last=0
     "$bin/assay" train "$here/examples/$task.ini" --data "$cases" --epochs 1 --threads 2 \
-        --out "$work/model.safetensors" "$@" >"$work/log" 2>&1 &
+        --out "$work/model.safetensors" >"$work/log" 2>&1 &
     training=$!
     while peak=$(awk '/^VmHWM/ { print $2 / 1024 }' "/proc/$training/status" 2>/dev/null) && [ -n "$peak" ]; do
         last=$peak
         sleep 0.1
     done
     wait "$training" || { cat "$work/log" >&2; exit 1; }
+    training=
     printf 'train\t%s, an epoch, peak\t%.0f\t0\tMB\t-\n' "$task" "$last"
 }
 

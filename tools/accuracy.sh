@@ -152,8 +152,14 @@ task_file() { # TASK VARIANT
     esac
 }
 
+# The tables that a training and its scores read.
+tables() { # TASK VARIANT
+    cases "$1" "$2"
+    scored "$1" | cut -d' ' -f1
+    unlabelled "$1" "$2"
+}
 key_of() { # TASK VARIANT
-    { task_file "$1" "$2"; cat "$data/$(cases "$1" "$2")"; command_of "$1" "$2"; } | sha256sum | cut -c1-16
+    { task_file "$1" "$2"; tables "$1" "$2" | sort -u | sed "s|^|$data/|" | xargs -d '\n' cat; command_of "$1" "$2"; } | sha256sum | cut -c1-16
 }
 is_taken() { # TASK VARIANT SEED
     [ "$(jq -r .key "$kept/$(name_of "$1" "$2")-$3.json" 2>/dev/null || true)" = "$(key_of "$1" "$2")" ]
@@ -221,7 +227,7 @@ take() { # TASK VARIANT SEED
 # Whether the tables that a task needs are there.
 has_data() { # TASK
     for variant in $(variants "$1"); do
-        for table in $(cases "$1" "$variant") $(unlabelled "$1" "$variant"); do
+        for table in $(tables "$1" "$variant"); do
             [ -e "$data/$table" ] ||
                 { echo "accuracy: $1 skipped: no data at $data/$table" >&2 && return 1; }
         done

@@ -9,14 +9,18 @@ static const enum tr_base order[] = { TR_BOTH, TR_RECORD, TR_WORDS };
 int tr_lines_fit(struct tr_lines *l, const struct tr_data *d, uint32_t parts,
 		 const struct tr_cases *on, double *penalty, struct as_err *e)
 {
+	uint32_t there = 0;
 	int rc = AS_OK;
 
+	for (size_t i = 0; i < on->trains; i++) {
+		there |= d->v[on->train[i]].parts;
+	}
 	*l = (struct tr_lines){ .c = d->task->kind == IO_VALUE ? 1 : d->task->labels };
 	for (size_t i = 0; i < sizeof order / sizeof *order && rc == AS_OK; i++) {
 		const enum tr_base b = order[i];
 
-		l->parts[b] = tr_base_parts(d, b);
-		if (tr_base_fits(d, b) && (l->parts[b] & ~parts) == 0) {
+		l->parts[b] = tr_base_parts(d, b) & there;
+		if (tr_base_fits(d, b) && l->parts[b] != 0 && (l->parts[b] & ~parts) == 0) {
 			l->z[b] = as_malloc((d->n * l->c + 1) * sizeof *l->z[b]);
 			rc = tr_base_outputs(d, b, on, &penalty[b], l->z[b], e);
 		}

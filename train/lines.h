@@ -14,14 +14,15 @@ struct tr_lines {
 };
 
 /* Fits a line on the record columns, one on the words and one on both, as far as these parts (bits)
- * have what it reads. penalty [TR_BASES]: 0 where it is to be chosen on the stop set, and told.
- * Free whatever the result. */
+ * have what it reads. A part that no case has is not read. penalty [TR_BASES]: 0 where it is to be
+ * chosen on the stop set, and told. Free whatever the result. */
 int tr_lines_fit(struct tr_lines *l, const struct tr_data *d, uint32_t parts,
 		 const struct tr_cases *on, double *penalty, struct as_err *e) AS_CHECKED;
 void tr_lines_free(struct tr_lines *l);
 
 /* [c] What is said of a case of which these parts are shown: by the line on columns and words where
- * all that it reads is shown, else by the one on columns, else by that on words. NULL: by none. */
+ * all parts that it reads are shown, else by the one on columns, else by that on words. NULL: by
+ * none. */
 const float *tr_lines_of(const struct tr_lines *l, uint32_t shown, size_t index);
 
 #endif

@@ -50,6 +50,26 @@ Test(train_lines, a_training_without_a_part_has_no_line_that_reads_it)
 	cr_assert(zero(ptr, l.z[TR_BOTH]));
 	cr_assert(zero(ptr, l.z[TR_RECORD]));
 	cr_assert(eq(ptr, (void *)tr_lines_of(&l, BOTH, 7), l.z[TR_WORDS] + 14));
+	cr_assert(zero(ptr, (void *)tr_lines_of(&l, RECORD, 7)));
+	tr_lines_free(&l);
+	fix_close(&f);
+}
+
+Test(train_lines, a_part_that_no_case_has_silences_no_line)
+{
+	static struct fix f;
+	struct tr_lines l;
+	double penalty[TR_BASES] = { 0 };
+	struct as_err e = { 0 };
+
+	load(&f);
+	for (size_t i = 0; i < CASES; i++) {
+		f.d.v[i].parts &= RECORD;
+	}
+	ok(tr_lines_fit(&l, &f.d, UINT32_MAX, &on, penalty, &e));
+	cr_assert(zero(ptr, l.z[TR_WORDS]));
+	cr_assert(eq(ptr, (void *)tr_lines_of(&l, RECORD, 3), l.z[TR_BOTH] + 6));
+	cr_assert(zero(ptr, (void *)tr_lines_of(&l, 0, 3)));
 	tr_lines_free(&l);
 	fix_close(&f);
 }

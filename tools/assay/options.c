@@ -98,6 +98,17 @@ int cmd_job_gates(const struct cmd_job *j, struct tr_gates *g, struct as_err *e)
 				       "--gate-threshold %.40s: want a number above 0, 1 at most",
 				       j->gates.v[i]);
 		}
+		for (size_t k = 0; k < i; k++) {
+			char known[32];
+			char this[32];
+
+			(void)snprintf(known, sizeof known, "%g", (double)g->below[k]);
+			(void)snprintf(this, sizeof this, "%g", x);
+			if (strcmp(known, this) == 0) {
+				return as_fail(e, AS_EUSAGE, "--gate-threshold %.40s: given twice",
+					       j->gates.v[i]);
+			}
+		}
 		g->below[g->n++] = (float)x;
 	}
 	return AS_OK;

@@ -289,22 +289,24 @@ static void print_alignments(FILE *f, const struct json_t *alignments)
 	}
 }
 
-/* The part that is furthest from what the others say together, if any is. */
+/* The part that is furthest from what the others say together, if any is: of two, neither. */
 static const char *odd_one_out(const struct json_t *parts, double *conflict)
 {
 	void *it = NULL;
 	const char *name;
 	const char *odd = NULL;
 	struct json_t *part;
+	size_t present = 0;
 
 	*conflict = 0;
 	while (io_json_next(parts, &it, &name, &part)) {
+		present += io_json_find_bool(part, "present", false);
 		if (io_json_find_num(part, "conflict", 0) > *conflict) {
 			*conflict = io_json_find_num(part, "conflict", 0);
 			odd = name;
 		}
 	}
-	return odd;
+	return present > 2 ? odd : NULL;
 }
 
 static void print_conflict(FILE *f, const struct json_t *data, bool colour)

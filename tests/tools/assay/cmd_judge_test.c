@@ -272,6 +272,11 @@ Test(assay_cmd_eval, a_share_is_above_0_and_1_at_most, .init = tn_init)
 	cr_assert(eq(int, c.rc, 64));
 	cr_assert(says(&c.err, "--gate-threshold: 17 of them, want 16 at most"), "%s", c.err.data);
 	capture_free(&c);
+	c = run(cmd_eval, "eval", line[1], "--data", line[3], "--gate-threshold", "0.5",
+		"--gate-threshold", "0.50000001");
+	cr_assert(eq(int, c.rc, 64));
+	cr_assert(says(&c.err, "--gate-threshold 0.50000001: given twice"), "%s", c.err.data);
+	capture_free(&c);
 }
 
 Test(assay_cmd_train, wrong_lines_are_refused_before_anything_is_read, .init = tn_init)

@@ -35,15 +35,37 @@ Test(assay_print, a_result_says_label_weights_conflict_and_places)
 	    "\"box\":[8,9,32,33]}}]}}",
 	    false);
 
-	same(text,
-	     "c1  s 7\n"
-	     "  bad  90.0 %   (good 0.100, bad 0.900; threshold 0.400)\n"
-	     "  scan        ███·······  25 %  alone: good 60.0 %\n"
-	     "  note        missing\n"
-	     "  ! the parts disagree (conflict 0.31), most of all scan (0.42): look at this case\n"
-	     "  together    note \"irregular\" ~ scan page 2 at x 8, y 9, 32 x 33 pixels "
-	     "(x 3.1)\n");
+	same(text, "c1  s 7\n"
+		   "  bad  90.0 %   (good 0.100, bad 0.900; threshold 0.400)\n"
+		   "  scan        ███·······  25 %  alone: good 60.0 %\n"
+		   "  note        missing\n"
+		   "  ! the parts disagree (conflict 0.31): look at this case\n"
+		   "  together    note \"irregular\" ~ scan page 2 at x 8, y 9, 32 x 33 pixels "
+		   "(x 3.1)\n");
 	free(text);
+}
+
+/* A part of two is as far from the other as that from it. */
+Test(assay_print, the_odd_one_out_is_one_of_three)
+{
+	static const char two[] = "\"scan\":{\"present\":true,\"weight\":0.5,\"conflict\":0.5},"
+				  "\"note\":{\"present\":true,\"weight\":0.5,\"conflict\":0.6}";
+	static const char third[] = ",\"age\":{\"present\":true,\"weight\":0,\"conflict\":0.1}";
+
+	for (int parts = 2; parts <= 3; parts++) {
+		char body[600];
+		char *text;
+
+		(void)snprintf(body, sizeof body,
+			       "{\"subject\":\"c\",\"data\":{\"kind\":\"result\",\"label\":\"bad\","
+			       "\"probability\":0.9,\"conflict\":0.4,\"parts\":{%s%s}}}",
+			       two, parts == 3 ? third : "");
+		text = printed(body, false);
+		cr_assert(ne(ptr, strstr(text, "disagree (conflict 0.40)"), NULL), "%s", text);
+		cr_assert(eq(int, strstr(text, "most of all note (0.60)") != NULL, parts == 3),
+			  "%s", text);
+		free(text);
+	}
 }
 
 Test(assay_print, a_rejection_says_why)
