@@ -21,9 +21,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Queries at a time: as many as the products sum at once, so that the scores of some hundred keys,
- * the keys and the values stay in the first cache. */
-enum { ROWS = 12 };
+/* Queries at a time: the scores of so few, some hundred keys and values stay in the first cache. */
+enum { ROWS = TN_Q8_ROWS };
 
 /* What the parts of one pass share. */
 struct pass {

@@ -16,7 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TN_STEP = 4 }; /* numbers of a row that are multiplied at once */
+enum {
+	TN_STEP = 4,     /* numbers of a row that are multiplied at once */
+	TN_Q8_ROWS = 12, /* rows of a that a product sums at once */
+};
 
 /* a [n, in], ld bytes from row to row; up to a multiple of TN_STEP bytes of a row are read. */
 struct tn_q8_left {

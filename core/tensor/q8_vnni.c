@@ -16,7 +16,7 @@
 #define VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
 #define INTO static inline __attribute__((always_inline)) VNNI
 
-enum { ROWS = 60, ROWS_AT_ONCE = 12, PANELS_AT_ONCE = 4 };
+enum { ROWS = 60, ROWS_AT_ONCE = TN_Q8_ROWS, PANELS_AT_ONCE = 4 };
 
 bool tn_has_vnni(void)
 {

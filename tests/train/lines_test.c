@@ -19,15 +19,22 @@ static void load(struct fix *f)
 	}
 }
 
+/* The lines of a training that is shown these parts. */
+static void fit_lines(struct tr_lines *l, const struct fix *f, uint32_t parts)
+{
+	double penalty[TR_BASES] = { 0 };
+	struct as_err e = { 0 };
+
+	ok(tr_lines_fit(l, &f->d, parts, &on, penalty, &e));
+}
+
 Test(train_lines, of_the_parts_shown_the_line_that_reads_most_of_them_speaks)
 {
 	static struct fix f;
 	struct tr_lines l;
-	double penalty[TR_BASES] = { 0 };
-	struct as_err e = { 0 };
 
 	load(&f);
-	ok(tr_lines_fit(&l, &f.d, UINT32_MAX, &on, penalty, &e));
+	fit_lines(&l, &f, UINT32_MAX);
 	for (size_t i = 0; i < CASES; i++) {
 		cr_assert(eq(ptr, (void *)tr_lines_of(&l, BOTH, i), l.z[TR_BOTH] + 2 * i));
 		cr_assert(eq(ptr, (void *)tr_lines_of(&l, RECORD, i), l.z[TR_RECORD] + 2 * i));
@@ -42,11 +49,9 @@ Test(train_lines, a_training_without_a_part_has_no_line_that_reads_it)
 {
 	static struct fix f;
 	struct tr_lines l;
-	double penalty[TR_BASES] = { 0 };
-	struct as_err e = { 0 };
 
 	load(&f);
-	ok(tr_lines_fit(&l, &f.d, NOTE, &on, penalty, &e));
+	fit_lines(&l, &f, NOTE);
 	cr_assert(zero(ptr, l.z[TR_BOTH]));
 	cr_assert(zero(ptr, l.z[TR_RECORD]));
 	cr_assert(eq(ptr, (void *)tr_lines_of(&l, BOTH, 7), l.z[TR_WORDS] + 14));
@@ -59,14 +64,12 @@ Test(train_lines, a_part_that_no_case_has_silences_no_line)
 {
 	static struct fix f;
 	struct tr_lines l;
-	double penalty[TR_BASES] = { 0 };
-	struct as_err e = { 0 };
 
 	load(&f);
 	for (size_t i = 0; i < CASES; i++) {
 		f.d.v[i].parts &= RECORD;
 	}
-	ok(tr_lines_fit(&l, &f.d, UINT32_MAX, &on, penalty, &e));
+	fit_lines(&l, &f, UINT32_MAX);
 	cr_assert(zero(ptr, l.z[TR_WORDS]));
 	cr_assert(eq(ptr, (void *)tr_lines_of(&l, RECORD, 3), l.z[TR_BOTH] + 6));
 	cr_assert(zero(ptr, (void *)tr_lines_of(&l, 0, 3)));
@@ -178,7 +181,6 @@ static double distance(struct fix *f, float line_loss, double penalty[TR_BASES])
 				.seed = 1,
 				.pool = f->pool,
 				.watch = &f->watch };
-	double unused[TR_BASES] = { 0 };
 	struct tr_trained t;
 	struct tr_scores said;
 	struct tr_lines l;
@@ -191,7 +193,7 @@ static double distance(struct fix *f, float line_loss, double penalty[TR_BASES])
 	f->task.hyper.line_loss = line_loss;
 	ok(tr_trained_fit(&t, &f->d, &plan, &e));
 	ok(tr_trained_score(&t, index_of, CASES, f->pool, &said, &e));
-	ok(tr_lines_fit(&l, &f->d, BOTH, &on, unused, &e));
+	fit_lines(&l, f, BOTH);
 	x = tr_scores_of(&said, 2);
 	for (size_t i = 0; i < CASES; i++) {
 		const float *z = tr_lines_of(&l, RECORD, i);

@@ -78,6 +78,21 @@ Test(train_teachers, each_pattern_of_parts_is_learned_from_its_own_answer, .init
 	fix_close(&f);
 }
 
+/* What one teacher, and with alone_loss its specialists, say of the first split. */
+static void teach(struct fix *f, float alone_loss, struct tr_study *s, struct tr_plan *plan,
+		  struct tr_scores *mean)
+{
+	struct as_err e = { 0 };
+
+	fix_load(f, CASES, 2);
+	f->task.hyper.epochs = 3;
+	f->task.hyper.alone_loss = alone_loss;
+	f->o.teachers = 1;
+	ok(tr_study_open(s, &f->d, &f->o, &e));
+	*plan = tr_study_plan(s, &s->run[0].split, UINT32_MAX);
+	ok(tr_study_teach(s, plan, 0, mean, &e));
+}
+
 /* Under mask k: all parts, the note alone (the record is masked), the record alone, none. */
 Test(train_teachers, of_a_part_alone_its_specialist_has_a_say, .init = tn_init)
 {
@@ -87,15 +102,8 @@ Test(train_teachers, of_a_part_alone_its_specialist_has_a_say, .init = tn_init)
 	struct tr_study s;
 	struct tr_plan plan;
 	struct as_rng seeds;
-	struct as_err e = { 0 };
 
-	fix_load(&f, CASES, 2);
-	f.task.hyper.epochs = 3;
-	f.task.hyper.alone_loss = 0.3F;
-	f.o.teachers = 1;
-	ok(tr_study_open(&s, &f.d, &f.o, &e));
-	plan = tr_study_plan(&s, &s.run[0].split, UINT32_MAX);
-	ok(tr_study_teach(&s, &plan, 0, &mean, &e));
+	teach(&f, 0.3F, &s, &plan, &mean);
 	as_rng_seed(&seeds, f.o.seed, 0x74656163U);
 	for (size_t i = 0; i < 3; i++) {
 		plan.parts = i == 0 ? UINT32_MAX : 1U << (i - 1);
@@ -130,15 +138,8 @@ Test(train_teachers, without_parts_alone_there_are_no_specialists, .init = tn_in
 	struct tr_study s;
 	struct tr_plan plan;
 	struct as_rng seeds;
-	struct as_err e = { 0 };
 
-	fix_load(&f, CASES, 2);
-	f.task.hyper.epochs = 3;
-	f.task.hyper.alone_loss = 0;
-	f.o.teachers = 1;
-	ok(tr_study_open(&s, &f.d, &f.o, &e));
-	plan = tr_study_plan(&s, &s.run[0].split, UINT32_MAX);
-	ok(tr_study_teach(&s, &plan, 0, &mean, &e));
+	teach(&f, 0, &s, &plan, &mean);
 	cr_assert(eq(sz, f.epochs, 3));
 	as_rng_seed(&seeds, f.o.seed, 0x74656163U);
 	plan.seed = as_rng_u64(&seeds);

@@ -83,6 +83,19 @@ int cmd_job_check(const struct cmd_job *j, struct as_err *e)
 	return cmd_check_out(j->out, e);
 }
 
+/* Whether the report already has a share that it calls so. */
+static bool gate_is_named(const struct tr_gates *g, const char *name)
+{
+	char known[32];
+	bool is = false;
+
+	for (size_t i = 0; i < g->n; i++) {
+		(void)snprintf(known, sizeof known, "%g", (double)g->below[i]);
+		is = is || strcmp(known, name) == 0;
+	}
+	return is;
+}
+
 int cmd_job_gates(const struct cmd_job *j, struct tr_gates *g, struct as_err *e)
 {
 	g->n = 0;
@@ -91,6 +104,7 @@ int cmd_job_gates(const struct cmd_job *j, struct tr_gates *g, struct as_err *e)
 			       j->gates.n, TR_GATES_MAX);
 	}
 	for (size_t i = 0; i < j->gates.n; i++) {
+		char name[32];
 		double x;
 
 		if (!io_cell_number(j->gates.v[i], &x) || !((float)x > 0) || x > 1) {
@@ -98,16 +112,10 @@ int cmd_job_gates(const struct cmd_job *j, struct tr_gates *g, struct as_err *e)
 				       "--gate-threshold %.40s: want a number above 0, 1 at most",
 				       j->gates.v[i]);
 		}
-		for (size_t k = 0; k < i; k++) {
-			char known[32];
-			char this[32];
-
-			(void)snprintf(known, sizeof known, "%g", (double)g->below[k]);
-			(void)snprintf(this, sizeof this, "%g", x);
-			if (strcmp(known, this) == 0) {
-				return as_fail(e, AS_EUSAGE, "--gate-threshold %.40s: given twice",
-					       j->gates.v[i]);
-			}
+		(void)snprintf(name, sizeof name, "%g", (double)(float)x);
+		if (gate_is_named(g, name)) {
+			return as_fail(e, AS_EUSAGE, "--gate-threshold %.40s: given twice",
+				       j->gates.v[i]);
 		}
 		g->below[g->n++] = (float)x;
 	}

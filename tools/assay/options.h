@@ -27,7 +27,8 @@ void cmd_job_options(struct cmd_job *j, const char *names, struct cmd_option *op
 /* AS_EUSAGE: --data or --out is not given, or there is no place for --out. */
 int cmd_job_check(const struct cmd_job *j, struct as_err *e) AS_CHECKED;
 
-/* The shares of --gate-threshold. AS_EUSAGE: not above 0 or more than 1, or too many. */
+/* The shares of --gate-threshold. AS_EUSAGE: not above 0 or more than 1, given twice,
+ * or too many. */
 int cmd_job_gates(const struct cmd_job *j, struct tr_gates *g, struct as_err *e) AS_CHECKED;
 
 /* Opens OUT.checkpoint, to go on from it with --resume, and says which. about: what the command was
