@@ -11,26 +11,33 @@ out=$1 peers=$2 threads=$3 data=${4:-}
 lines=$here/build/bench.tsv
 python=/usr/bin/python3
 all=$(printf '%s\n' 1 "$threads" | sort -nu)
+piece=$(mktemp)
+trap 'rm -f "$piece"' EXIT
+# The lines that a command prints; where it fails the run ends.
+add() {
+    "$@" >"$piece"
+    tee -a "$lines" <"$piece"
+}
 
 : >"$lines"
 if [ ! -d "$peers/node_modules/onnxruntime-node" ] || ! "$python" -c 'import torch, onnx' 2>/dev/null; then
     echo 'bench: SKIPPED: PyTorch and ONNX Runtime are not there (make bench-peers installs them)' >&2
 else
     for t in $all; do
-        "$python" -W ignore "$here/bench/peers/network.py" "$peers" "$t" 2>/dev/null | tee -a "$lines"
-        node "$here/bench/peers/onnx.js" "$peers" "$t" | tee -a "$lines"
+        add "$python" -W ignore "$here/bench/peers/network.py" "$peers" "$t" 2>/dev/null
+        add node "$here/bench/peers/onnx.js" "$peers" "$t"
     done
-    "$python" -W ignore "$here/bench/peers/train.py" 2>/dev/null | tee -a "$lines"
+    add "$python" -W ignore "$here/bench/peers/train.py" 2>/dev/null
 fi
 for t in $all; do
-    "$out/bin/bench" "$t" network | tee -a "$lines"
+    add "$out/bin/bench" "$t" network
 done
 for what in kernels train attention; do
-    "$out/bin/bench" 1 "$what" | tee -a "$lines"
+    add "$out/bin/bench" 1 "$what"
 done
 if [ -n "$data" ]; then
-    "$here/bench/trained.sh" "$out" "$data" | tee -a "$lines"
-    "$here/bench/daemon.sh" "$out" "$data" | tee -a "$lines"
+    add "$here/bench/trained.sh" "$out" "$data"
+    add "$here/bench/daemon.sh" "$out" "$data"
 fi
 
 jq -R -s '[split("\n")[] | select(. != "") | split("\t")] as $all

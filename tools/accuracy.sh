@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # accuracy.sh OUT [DATA] [TASKS] - trains and scores what docs/accuracy.md has tables of, with seeds 1
-# to 3, and prints those tables. OUT: the build, DATA: the data sets (../shared/data), TASKS: names of
+# to 3 or those of SEEDS="1 2 3 4", and prints those tables. OUT: the build, DATA: the data sets (../shared/data), TASKS: names of
 # tasks and studies, where not all tasks. TASKS "docs" trains nothing and writes the tables of what
 # there is into docs/accuracy.md; what has no results keeps the table it has, and so do the targets.
 #
@@ -19,7 +19,7 @@ only=${3:-}
 epochs=${EPOCHS:-}
 all="before-biopsy concordance wdbc busi medpix modality petfinder sib200"
 studies="gates importance pretraining"
-seeds="1 2 3"
+seeds=${SEEDS:-1 2 3}
 kept=$(dirname "$out")/accuracy${epochs:+-$epochs}
 mkdir -p "$kept"
 
@@ -78,6 +78,10 @@ scored() { # TASK
     sib200) echo sib200/eng_Latn/dev.tsv ;;
     esac
 }
+# Where its own training computes none: what the simple methods beside it are fitted on.
+fitted() { # TASK
+    [ -z "$(scored "$1")" ] || cases "$1" -
+}
 # What a base sees beside the cases of its training.
 unlabelled() { # TASK VARIANT
     case $1-$2 in pretraining-base-*) echo busi/cases.csv ;; esac
@@ -126,7 +130,8 @@ command_of() { # TASK VARIANT
         echo "assay train $(ini "$1" "$2") --data DATA/$(cases "$1" "$2") --out $name.safetensors \\"
         echo "    --seed SEED --threads $(threads "$1")" $(flags "$1" "$2") \
             $(unlabelled "$1" "$2" | sed 's|^|--unlabelled DATA/|')
-        [ -z "$(scored "$1")" ] || echo "assay eval $name.safetensors --data DATA/$(scored "$1")"
+        [ -z "$(scored "$1")" ] ||
+            echo "assay eval $name.safetensors --data DATA/$(scored "$1") --baselines DATA/$(fitted "$1")"
         ;;
     esac
 }
@@ -178,6 +183,7 @@ train() { # TASK VARIANT SEED INI MODEL
     threads=$(threads "$1")
     seed=$3
     test=$(scored "$1")
+    fitted=$(fitted "$1")
     more=$(unlabelled "$1" "$2")
     # shellcheck disable=SC2046
     set -- $(flags "$1" "$2")
@@ -189,7 +195,8 @@ train() { # TASK VARIANT SEED INI MODEL
         set -- $test
         table=$data/$1
         shift
-        json=$("$out/bin/assay" eval "$model" --data "$table" "$@" --threads "$threads" --json) || return
+        json=$("$out/bin/assay" eval "$model" --data "$table" "$@" --baselines "$data/$fitted" \
+            --threads "$threads" --json) || return
     fi
     printf '%s\n' "$json"
 }
@@ -261,27 +268,43 @@ rule() {
     }' "$data/breast/cases.csv"
 }
 
+# The files with the results of a task's seeds.
+results() ( # TASK
+    for seed in $seeds; do
+        if is_study "$1"; then set -- "$1" "$kept/$1"-*-"$seed".json; else set -- "$1" "$kept/$1-$seed.json"; fi
+        for file; do
+            case $file in *.json) [ ! -e "$file" ] || printf '%s\n' "$file" ;; esac
+        done
+    done
+)
+# What accuracy.jq makes of them.
+render() { # TASK FILTER [FLAG]...
+    of=$1
+    filter=$2
+    shift 2
+    results "$of" | xargs -d '\n' jq -rs -L tools "$@" "include \"accuracy\"; $filter"
+}
+
 markdown() { # TASK
     if is_study "$1"; then
-        jq -rs -L tools "include \"accuracy\"; $1" "$kept/$1"-*-[0-9].json
+        render "$1" "$1"
         return
     fi
-    jq -rs -L tools 'include "accuracy"; table, believed, contributions' "$kept/$1"-[0-9].json
+    render "$1" 'table, believed, contributions'
     [ "$1" != concordance ] || [ ! -e "$data/breast/cases.csv" ] || rule
 }
 
 # Whether there is a result of the task.
 has_results() { # TASK
-    if is_study "$1"; then set -- "$kept/$1"-*-[0-9].json; else set -- "$kept/$1"-[0-9].json; fi
-    [ -e "$1" ]
+    [ "$(results "$1")" ]
 }
 
 targets() {
     echo '| target | figure | reached |'
     echo '|---|---:|---|'
     for task in $all; do
-        ! has_results "$task" ||
-            jq -rs -L tools --arg task "$task" 'include "accuracy"; targets($task)' "$kept/$task"-[0-9].json
+        # shellcheck disable=SC2016 # jq's variable
+        ! has_results "$task" || render "$task" 'targets($task)' --arg task "$task"
     done
 }
 

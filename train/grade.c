@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/grade.h"
 
+#include "train/study.h"
+
 #include <stdlib.h>
 
 /* Everything that one evaluation's lines share. */
@@ -47,7 +49,7 @@ static int put_lines(const struct grade *g, size_t first, size_t lines, const st
 	for (size_t i = first; rc == AS_OK && i < first + lines; i++) {
 		if (g->report->line[i].closed_below > 0) {
 			rc = put_closed(g, i, e);
-		} else {
+		} else if (!g->report->line[i].baseline) {
 			put_line(g, i, s);
 		}
 	}
@@ -82,6 +84,64 @@ out:
 	free(y);
 	tr_scores_free(&s);
 	tr_inputs_free(&in);
+	free(cases);
+	return rc;
+}
+
+static void shift(size_t *cases, size_t n, size_t by)
+{
+	for (size_t i = 0; i < n; i++) {
+		cases[i] += by;
+	}
+}
+
+static int put_baselines(struct tr_report *report, const struct tr_data *both,
+			 const struct tr_split *split, const size_t *cases, struct as_err *e)
+{
+	const size_t n = report->d->n;
+	float *p = as_malloc((n * report->c + 1) * sizeof *p);
+	float thresholds[IO_LABELS_MAX];
+	int rc = AS_OK;
+
+	for (size_t i = 0; i < report->lines; i++) {
+		const struct tr_line *l = &report->line[i];
+
+		if (!l->baseline) {
+			continue;
+		}
+		TRY(tr_base_predict(both, l->base, split, cases, n, p, thresholds, e));
+		tr_report_put(report, i, 0, cases, n, p, thresholds);
+	}
+out:
+	free(p);
+	return rc;
+}
+
+int tr_grade_baselines(struct tr_report *report, const struct tr_data *train, uint64_t seed,
+		       struct as_err *e)
+{
+	const size_t n = report->d->n;
+	const struct tr_options how = { .seed = seed };
+	const struct tr_some of[] = { { .d = report->d }, { .d = train } };
+	size_t *cases = as_malloc((n + 1) * sizeof *cases);
+	struct tr_data both = { 0 };
+	struct tr_study s = { 0 };
+	struct tr_split *split;
+	int rc;
+
+	TRY(tr_study_open(&s, train, &how, e));
+	split = &s.run[0].split;
+	shift(split->train, split->trains, n);
+	shift(split->stop, split->stops, n);
+	shift(split->calibrate, split->calibrates, n);
+	for (size_t i = 0; i < n; i++) {
+		cases[i] = i;
+	}
+	tr_data_view(&both, of, sizeof of / sizeof *of);
+	TRY(put_baselines(report, &both, split, cases, e));
+out:
+	tr_data_view_free(&both);
+	tr_study_free(&s);
 	free(cases);
 	return rc;
 }

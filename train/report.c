@@ -85,7 +85,7 @@ void tr_report_init(struct tr_report *r, const struct tr_data *d, size_t runs, u
 		}
 	}
 	for (enum tr_base b = 0; baselines && b < TR_BASES; b++) {
-		if (tr_base_fits(d, b)) {
+		if (tr_base_fits(d, b) && (tr_base_parts(d, b) & ~all) == 0) {
 			struct tr_line *l = add_line(r);
 
 			(void)snprintf(l->name, sizeof l->name, "%s", tr_base_name(b));

@@ -56,7 +56,7 @@ struct tr_report {
 	struct tr_trust trust; /* of all parts; empty for models beside each other */
 };
 
-/* parts: bits of those that are shown. baselines: with lines for those that fit. */
+/* parts: bits of those that are shown. baselines: with lines for those that read no others. */
 void tr_report_init(struct tr_report *r, const struct tr_data *d, size_t runs, uint32_t parts,
 		    bool baselines);
 /* n models shown all parts, a line each. */

@@ -119,10 +119,24 @@ static int prepare(struct tr_study *s, struct as_err *e)
 	return check_target(s, count, e);
 }
 
+static int limit_labels(const struct tr_study *s, struct tr_split *p, struct as_err *e)
+{
+	const size_t all = p->trains + p->stops + p->calibrates;
+
+	if (s->o->labelled > all) {
+		return as_fail(e, AS_EUSAGE,
+			       "--labelled %zu: a run has %zu cases that train, stop and calibrate",
+			       s->o->labelled, all);
+	}
+	tr_split_limit(p, &s->units, s->o->labelled, s->o->seed);
+	return AS_OK;
+}
+
 static int split(struct tr_study *s, struct as_err *e)
 {
 	const size_t folds = s->o->folds;
 	double weight[TR_FOLDS_MAX];
+	int rc = AS_OK;
 
 	s->runs = folds > 0 ? folds : 1;
 	s->run = as_calloc(s->runs + 1, sizeof *s->run);
@@ -148,9 +162,7 @@ static int split(struct tr_study *s, struct as_err *e)
 		s->run[k].seen = as_malloc((p->trains + 1) * sizeof(size_t));
 		s->run[k].seens = p->trains;
 		memcpy(s->run[k].seen, p->train, p->trains * sizeof(size_t));
-		if (s->o->labelled > 0) {
-			tr_split_limit(p, &s->units, s->o->labelled, s->o->seed);
-		}
+		TRY(s->o->labelled > 0 ? limit_labels(s, p, e) : AS_OK);
 		if (p->trains == 0 || p->stops == 0 || p->calibrates == 0) {
 			return as_fail(e, AS_EFORMAT,
 				       "%s: %zu cases are too few: %zu would train, %zu stop, %zu "
@@ -158,7 +170,8 @@ static int split(struct tr_study *s, struct as_err *e)
 				       s->d->path, s->d->n, p->trains, p->stops, p->calibrates);
 		}
 	}
-	return AS_OK;
+out:
+	return rc;
 }
 
 int tr_study_open(struct tr_study *s, const struct tr_data *d, const struct tr_options *o,

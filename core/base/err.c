@@ -34,6 +34,9 @@ int as_wrap(struct as_err *e, const char *fmt, ...)
 	return e->code;
 }
 
+/* What a shell says of a program that SIGINT ended. */
+enum { EXIT_INTERRUPTED = 130 };
+
 int as_exit_code(int code)
 {
 	switch (code) {
@@ -62,6 +65,8 @@ int as_exit_code(int code)
 		return EX_NOPERM;
 	case AS_ECONFIG:
 		return EX_CONFIG;
+	case AS_ECLOSED:
+		return EXIT_INTERRUPTED;
 	default:
 		return EX_SOFTWARE;
 	}

@@ -185,7 +185,7 @@ static int bind_to_parent(pid_t parent, struct as_err *e)
 		return as_fail(e, AS_EIO, "prctl PR_SET_PDEATHSIG");
 	}
 	if (getppid() != parent) {
-		return as_fail(e, AS_ECLOSED, "the daemon is gone");
+		return as_fail(e, AS_EUNAVAIL, "the daemon is gone");
 	}
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGTERM, SIG_IGN);

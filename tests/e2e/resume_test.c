@@ -147,7 +147,7 @@ Test(e2e_resume, killed_anywhere_a_compression_gives_the_same_student)
 	start_student(&p, out, "1");
 	cr_assert(proc_says(&p, "student 2/3", PROC_MS), "%s", p.err.data);
 	proc_signal(&p, SIGINT);
-	cr_assert(ne(int, proc_wait(&p, PROC_MS), 0));
+	cr_assert(eq(int, proc_wait(&p, PROC_MS), 130), "%s", p.err.data);
 	cr_assert(ne(ptr, strstr(p.err.data, "--resume goes on"), NULL), "%s", p.err.data);
 	cr_assert(ne(int, access(out, F_OK), 0), "nothing is written");
 	proc_free(&p);
@@ -168,7 +168,7 @@ Test(e2e_resume, ctrl_c_keeps_the_best_and_the_checkpoint_of_no_other_training)
 	start(&p, out, "1");
 	cr_assert(proc_says(&p, "epoch 3/", PROC_MS), "%s", p.err.data);
 	proc_signal(&p, SIGINT);
-	cr_assert(eq(int, proc_wait(&p, PROC_MS), 0), "%s", p.err.data);
+	cr_assert(eq(int, proc_wait(&p, PROC_MS), 130), "%s", p.err.data);
 	cr_assert(zero(int, access(out, F_OK)), "the best so far is there");
 	proc_free(&p);
 	start(&p, out, "2");

@@ -323,6 +323,21 @@ Test(train_from, frozen_encoders_stay_as_they_came, .init = tn_init)
 	end_start(&s);
 }
 
+Test(train_from, more_labels_than_there_are_is_refused, .init = tn_init)
+{
+	static struct fix f;
+	static struct tr_study s;
+	struct as_err e = { 0 };
+
+	fix_load(&f, 60, 1);
+	f.o.folds = 3;
+	f.o.labelled = 41;
+	cr_assert(eq(int, tr_study_open(&s, &f.d, &f.o, &e), AS_EUSAGE));
+	cr_assert(ne(ptr, strstr(e.msg, "--labelled 41: a run has 40 cases"), NULL), "%s", e.msg);
+	tr_study_free(&s);
+	fix_close(&f);
+}
+
 /* Every fold has a base of its own, made of what trains there; the model says so. */
 Test(train_from, a_study_makes_a_base_for_every_fold, .init = tn_init)
 {

@@ -220,6 +220,7 @@ static int compress(const struct options *o, struct tr_teacher *t, struct cmd_pr
 	TRY(compare(o, &c, e));
 	TRY(save(o, &s, e));
 	TRY(s.interrupted ? AS_OK : tr_checkpoint_remove(&checkpoint, e));
+	TRY(cmd_progress_whole(s.interrupted, o->job.out, e));
 out:
 	tr_checkpoint_close(&checkpoint);
 	tr_compressed_free(&c);

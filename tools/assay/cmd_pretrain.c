@@ -81,6 +81,7 @@ static int pretrain(const struct options *o, struct io_task *task, struct tr_dat
 	TRY(io_write_file(o->job.out, b.file.data, b.file.len, 0644, e));
 	TRY(b.outcome.interrupted ? AS_OK : tr_checkpoint_remove(&checkpoint, e));
 	tell(o, &b);
+	TRY(cmd_progress_whole(b.outcome.interrupted, o->job.out, e));
 out:
 	tr_pretrained_free(&b);
 	tr_checkpoint_close(&checkpoint);

@@ -175,6 +175,7 @@ static int train(const struct options *o, struct io_task *task, struct cmd_progr
 	TRY(tr_study_save(&s, o->job.out, e));
 	TRY(s.interrupted ? AS_OK : tr_checkpoint_remove(&checkpoint, e));
 	TRY(tell(o, &s, e));
+	TRY(cmd_progress_whole(s.interrupted, o->job.out, e));
 out:
 	tr_checkpoint_close(&checkpoint);
 	tr_study_free(&s);
@@ -241,7 +242,7 @@ int cmd_train(int argc, char **argv)
 		.usage = "TASK.ini --data CASES.csv --out MODEL.safetensors [options]",
 		.about = "Trains a model on a table of cases and prints its scores: for all parts, "
 			 "each alone,\neach pair, and simple baselines. Ctrl-C ends it and keeps "
-			 "the best model so far.\n",
+			 "the best model so far (exit code 130).\n",
 		.option = option,
 		.options = options,
 		.words_min = 1,

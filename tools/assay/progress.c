@@ -93,6 +93,14 @@ void cmd_progress_end(const struct cmd_progress *p)
 	}
 }
 
+int cmd_progress_whole(bool interrupted, const char *out, struct as_err *e)
+{
+	return interrupted
+		   ? as_fail(e, AS_ECLOSED,
+			     "%s is the best so far; the same command with --resume goes on", out)
+		   : AS_OK;
+}
+
 int cmd_check_out(const char *path, struct as_err *e)
 {
 	struct as_buf folder = { 0 };

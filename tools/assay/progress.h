@@ -21,6 +21,9 @@ struct cmd_progress {
 int cmd_progress_init(struct cmd_progress *p, struct as_err *e) AS_CHECKED;
 struct tr_watch cmd_watch_of(struct cmd_progress *p);
 void cmd_progress_end(const struct cmd_progress *p);
+/* AS_ECLOSED where the training was interrupted: out is written, but whoever goes on with it should
+ * know what it is. */
+int cmd_progress_whole(bool interrupted, const char *out, struct as_err *e) AS_CHECKED;
 
 /* A training may take hours: better to know now that its model cannot be written. */
 int cmd_check_out(const char *path, struct as_err *e) AS_CHECKED;
