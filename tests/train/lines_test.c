@@ -77,10 +77,28 @@ Test(train_lines, a_part_that_no_case_has_silences_no_line)
 	fix_close(&f);
 }
 
-/* What they say is what the baselines predict, before softmax. */
-Test(train_lines, a_line_is_the_baseline_of_its_name)
+/* What baseline b predicts of a case, from what its line says. */
+static void answer(const struct fix *f, const struct tr_lines *l, enum tr_base b, size_t i,
+		   float *p)
 {
-	static struct fix f;
+	const float *z = l->z[b] + i * l->c;
+	double mean;
+	double sd;
+
+	if (f->task.kind == IO_CLASS) {
+		p[1] = 1 / (1 + expf(z[0] - z[1]));
+		p[0] = 1 - p[1];
+		return;
+	}
+	tr_target_scale(&f->d, on.train, on.trains, &mean, &sd);
+	for (size_t k = 0; k < l->c; k++) {
+		p[k] = f->task.kind == IO_MULTI ? 1 / (1 + expf(-z[k]))
+						: (float)(mean + sd * (double)z[k]);
+	}
+}
+
+static void check_lines(struct fix *f)
+{
 	const struct tr_split s = { .train = index_of,
 				    .trains = TRAINS,
 				    .stop = index_of + TRAINS,
@@ -88,22 +106,75 @@ Test(train_lines, a_line_is_the_baseline_of_its_name)
 				    .calibrate = index_of + TRAINS,
 				    .calibrates = STOPS };
 	float p[2 * CASES];
+	float said[2];
 	float thresholds[IO_LABELS_MAX];
 	double penalty[TR_BASES] = { 0 };
 	struct tr_lines l;
 	struct as_err e = { 0 };
 
-	load(&f);
-	ok(tr_lines_fit(&l, &f.d, BOTH, &on, penalty, &e));
+	ok(tr_lines_fit(&l, &f->d, BOTH, &on, penalty, &e));
 	for (enum tr_base b = TR_RECORD; b < TR_BASES; b++) {
-		ok(tr_base_predict(&f.d, b, &s, index_of, CASES, p, thresholds, &e));
+		ok(tr_base_predict(&f->d, b, &s, index_of, CASES, p, thresholds, &e));
 		for (size_t i = 0; i < CASES; i++) {
-			const float odds = l.z[b][2 * i + 1] - l.z[b][2 * i];
-
-			cr_assert(epsilon_eq(flt, p[2 * i + 1], 1 / (1 + expf(-odds)), 1e-5F));
+			answer(f, &l, b, i, said);
+			for (size_t k = 0; k < l.c; k++) {
+				cr_assert(epsilon_eq(flt, p[i * l.c + k], said[k], 1e-5F));
+			}
 		}
 	}
 	tr_lines_free(&l);
+}
+
+/* What they say is what the baselines predict, before softmax or sigmoid, or standardised. */
+Test(train_lines, a_line_is_the_baseline_of_its_name)
+{
+	static struct fix f;
+
+	load(&f);
+	check_lines(&f);
+	fix_close(&f);
+}
+
+/* Cases whose target, several labels or a number, is told by the record and by the note. */
+static void load_other(struct fix *f, enum io_kind kind)
+{
+	static const char of[] = "[task]\nname = small\ntarget = y\n%s"
+				 "[part.record]\nmodality = table\ncolumns = a:number\n"
+				 "[part.note]\nmodality = text\ncolumn = t\n";
+	const char *labels =
+	    kind == IO_MULTI ? "kind = multi\nlabels = dark, large\n" : "kind = value\n";
+	char ini[512];
+	struct as_buf csv = { 0 };
+	struct as_err e = { 0 };
+
+	(void)snprintf(ini, sizeof ini, of, labels);
+	as_buf_puts(&csv, "case,a,t,y\n");
+	for (size_t i = 0; i < CASES; i++) {
+		const bool dark = i % 3 == 0;
+
+		index_of[i] = i;
+		as_buf_printf(&csv, "c%zu,%zu,%s,", i, i % 10, dark ? "a dark mass" : "a field");
+		if (kind == IO_MULTI) {
+			as_buf_printf(&csv, "%s%s\n", dark ? "dark;" : "",
+				      i % 10 > 4 ? "large" : "");
+		} else {
+			as_buf_printf(&csv, "%zu\n", 100 + i % 10 + (dark ? 20U : 0U));
+		}
+	}
+	fix_open(f, ini, csv.data, 1);
+	as_buf_free(&csv);
+	ok(tr_data_load(&f->d, &f->task, &f->how, f->pool, &e));
+}
+
+Test(train_lines, a_line_is_the_baseline_of_its_name_for_several_labels_and_for_a_value)
+{
+	static struct fix f;
+
+	load_other(&f, IO_MULTI);
+	check_lines(&f);
+	fix_close(&f);
+	load_other(&f, IO_VALUE);
+	check_lines(&f);
 	fix_close(&f);
 }
 
@@ -168,7 +239,7 @@ Test(train_lines, the_gradient_of_a_batch_that_learns_from_them_is_that_of_its_l
 }
 
 /* Mean distance of what a network says of the record alone (the note, index 1, is masked) from what
- * the line on it says, in log-odds. */
+ * the line on it says: in log-odds; of a value in standard deviations. */
 static double distance(struct fix *f, float line_loss, double penalty[TR_BASES])
 {
 	struct tr_plan plan = { .train = on.train,
@@ -197,8 +268,13 @@ static double distance(struct fix *f, float line_loss, double penalty[TR_BASES])
 	x = tr_scores_of(&said, 2);
 	for (size_t i = 0; i < CASES; i++) {
 		const float *z = tr_lines_of(&l, RECORD, i);
+		const float *of = x + i * l.c;
 
-		sum += fabs((double)(x[2 * i + 1] - x[2 * i]) - (double)(z[1] - z[0])) / CASES;
+		for (size_t k = 0; k < l.c; k++) { /* a softmax knows differences alone */
+			const float from = f->task.kind == IO_CLASS ? of[0] - z[0] : 0;
+
+			sum += fabs((double)(of[k] - z[k] - from)) / CASES;
+		}
 	}
 	memcpy(penalty, t.outcome.penalty, sizeof t.outcome.penalty);
 	tr_lines_free(&l);
@@ -221,6 +297,30 @@ Test(train_lines, a_network_comes_to_say_what_they_say, .init = tn_init)
 	cr_assert(lt(dbl, 0, penalty[TR_RECORD]));
 	cr_assert(lt(dbl, with, 0.8 * without), "%g, %g", with, without);
 	fix_close(&f);
+}
+
+static void learns_from_lines(enum io_kind kind)
+{
+	static struct fix f;
+	double penalty[TR_BASES];
+	double without;
+	double with;
+
+	load_other(&f, kind);
+	without = distance(&f, 0, penalty);
+	with = distance(&f, 3, penalty);
+	cr_assert(lt(dbl, with, 0.8 * without), "%g, %g", with, without);
+	fix_close(&f);
+}
+
+Test(train_lines, a_network_of_several_labels_comes_to_say_what_they_say, .init = tn_init)
+{
+	learns_from_lines(IO_MULTI);
+}
+
+Test(train_lines, a_network_of_a_value_comes_to_say_what_they_say, .init = tn_init)
+{
+	learns_from_lines(IO_VALUE);
 }
 
 /* Of a model of all cases nobody chooses the penalty: it is the folds'. */
