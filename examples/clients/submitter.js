@@ -4,18 +4,11 @@
 const zmq = require("zeromq");
 const { createHash } = require("crypto");
 const { readFileSync } = require("fs");
+const keys = require("./keys");
 
 const [stream, id, ...files] = process.argv.slice(2);
 const types = { text: "text/plain; charset=utf-8", table: "text/csv" };
-// Keys of a daemon that is reached over TCP: $ASSAY_KEY and $ASSAY_SERVER_KEY are files.
-const key = (file, name) => readFileSync(file, "utf8").match(new RegExp(`${name} = "(.{40})"`))[1];
-const { ASSAY_KEY: own, ASSAY_SERVER_KEY: server } = process.env;
-const keys = own && {
-  curveServerKey: key(server, "public-key"),
-  curvePublicKey: key(own, "public-key"),
-  curveSecretKey: key(own, "secret-key"),
-};
-const front = new zmq.Dealer(keys || {});
+const front = new zmq.Dealer(keys);
 front.connect(process.env.ASSAY_FRONT || `ipc://${process.env.ASSAY_RUNTIME}/front`);
 
 async function ask(verb, body, frames = []) {

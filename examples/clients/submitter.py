@@ -2,14 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """submitter.py STREAM CASE PART=FILE...: submits one case, prints its judgment ($ASSAY_FRONT or
 ipc://$ASSAY_RUNTIME/front). A record is a CSV file with a header and one row."""
-import hashlib, json, os, sys, time, zmq, zmq.auth
+import hashlib, json, os, sys, time, zmq
+from keys import with_keys
 
 stream, case, files = sys.argv[1], sys.argv[2], sys.argv[3:]
 types = {"text": "text/plain; charset=utf-8", "table": "text/csv"}
-front = zmq.Context.instance().socket(zmq.DEALER)
-if os.environ.get("ASSAY_KEY"):  # of a daemon that is reached over TCP
-    front.curve_publickey, front.curve_secretkey = zmq.auth.load_certificate(os.environ["ASSAY_KEY"])
-    front.curve_serverkey, _ = zmq.auth.load_certificate(os.environ["ASSAY_SERVER_KEY"])
+front = with_keys(zmq.Context.instance().socket(zmq.DEALER))
 front.connect(os.environ.get("ASSAY_FRONT") or f"ipc://{os.environ['ASSAY_RUNTIME']}/front")
 
 def ask(verb, body, *frames):

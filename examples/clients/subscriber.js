@@ -1,17 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // node subscriber.js STREAM [AFTER] [FRONT]: prints each judgment with a number above AFTER once.
 const zmq = require("zeromq");
-const { readFileSync } = require("fs");
+const keys = require("./keys");
 const [stream, after, address] = process.argv.slice(2);
 let last = Number(after || 0), epoch = 0; // the highest number printed, and its epoch
-// Keys of a daemon that is reached over TCP: $ASSAY_KEY and $ASSAY_SERVER_KEY are files.
-const key = (file, name) => readFileSync(file, "utf8").match(new RegExp(`${name} = "(.{40})"`))[1];
-const { ASSAY_KEY: own, ASSAY_SERVER_KEY: server } = process.env;
-const keys = own && {
-  curveServerKey: key(server, "public-key"),
-  curvePublicKey: key(own, "public-key"),
-  curveSecretKey: key(own, "secret-key"),
-};
 const front = new zmq.Dealer({ receiveTimeout: 5000, ...keys }); // ms
 front.connect(address || process.env.ASSAY_FRONT || `ipc://${process.env.ASSAY_RUNTIME}/front`);
 const send = (verb, body) => front.send(["assay1", verb, JSON.stringify(body)]);
@@ -34,7 +26,7 @@ async function replay() {
 
 (async () => {
   await send("HELLO", {});
-  const feed = new zmq.Subscriber(keys || {});
+  const feed = new zmq.Subscriber(keys);
   feed.subscribe(stream + "/"); // before the replay, so that nothing falls between the two
   feed.connect(JSON.parse((await front.receive())[2]).feed);
   await replay();

@@ -1,18 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """subscriber.py STREAM [AFTER] [FRONT]: prints each judgment with a number above AFTER (0) once."""
-import json, os, sys, zmq, zmq.auth
+import json, os, sys, zmq
+from keys import with_keys
 stream, after, address = (sys.argv[1:] + ["", ""])[:3]
 last, epoch = int(after or 0), 0  # the highest number printed, and the epoch that it is of
-front, feed = (zmq.Context.instance().socket(kind) for kind in (zmq.DEALER, zmq.SUB))
-if os.environ.get("ASSAY_KEY"):  # of a daemon that is reached over TCP
-    for s in (front, feed):
-        s.curve_publickey, s.curve_secretkey = zmq.auth.load_certificate(os.environ["ASSAY_KEY"])
-        s.curve_serverkey, _ = zmq.auth.load_certificate(os.environ["ASSAY_SERVER_KEY"])
+front, feed = (with_keys(zmq.Context.instance().socket(kind)) for kind in (zmq.DEALER, zmq.SUB))
 front.connect(address or os.environ.get("ASSAY_FRONT") or f"ipc://{os.environ['ASSAY_RUNTIME']}/front")
-
-def send(verb, **body):
-    front.send_multipart([b"assay1", verb, json.dumps(body).encode()])
+send = lambda verb, **body: front.send_multipart([b"assay1", verb, json.dumps(body).encode()])
 
 def show(body, data):
     global last
