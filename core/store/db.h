@@ -28,6 +28,7 @@ struct st_spooled {
 	char sha256[IO_DIGEST_SIZE];
 	const void *data;
 	size_t size;
+	int fd; /* of its file until that is synced; else -1 */
 };
 
 struct st_store {

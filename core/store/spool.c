@@ -10,7 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_MODE = 0600 };
+enum {
+	FILE_MODE = 0600,
+	TOGETHER = 32 /* files that are open at once */
+};
 
 static void path_of(const struct st_store *s, const char *sha256, const char *suffix,
 		    struct as_buf *out)
@@ -33,7 +36,7 @@ void st_spool_put(struct st_store *s, const struct st_page *page)
 		s->in = as_realloc(s->in, s->in_cap, sizeof *s->in);
 	}
 	in = &s->in[s->ins++];
-	*in = (struct st_spooled){ .data = page->data, .size = page->size };
+	*in = (struct st_spooled){ .data = page->data, .size = page->size, .fd = -1 };
 	(void)snprintf(in->sha256, sizeof in->sha256, "%s", page->sha256);
 }
 
@@ -65,39 +68,87 @@ int st_write_all(int fd, const char *data, size_t n)
 	return 0;
 }
 
-/* One that finds no room has done nothing; of one that is not synced nobody knows. Written beside
- * and renamed: a file under its digest's name is whole. */
-static int write_file(const struct st_store *s, const struct st_spooled *in, struct as_err *e)
+/* Writes one beside its place and leaves it open. One that finds no room has done nothing. fd stays
+ * -1 where the same bytes are there, or were written by the group already. */
+static int write_file(const struct st_store *s, struct st_spooled *in, struct as_err *e)
 {
 	struct as_buf path = { 0 };
 	struct as_buf beside = { 0 };
 	struct stat st;
 	int rc = AS_OK;
-	int fd = -1;
 
 	path_of(s, in->sha256, "", &path);
 	if (stat(path.data, &st) == 0 && st.st_size == (off_t)in->size) {
 		goto out;
 	}
 	path_of(s, in->sha256, ".new", &beside);
-	fd = open(beside.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
-	if (fd < 0 || st_write_all(fd, in->data, in->size) != 0) {
+	in->fd = open(beside.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
+	if (in->fd < 0 && errno == EEXIST) {
+		goto out;
+	}
+	if (in->fd < 0 || st_write_all(in->fd, in->data, in->size) != 0) {
 		const bool full = st_lacks_room(errno);
 
 		rc = fail("write", beside.data, e);
 		rc = e->code = full ? AS_EFULL : rc;
-		(void)unlink(beside.data);
-	} else if (fsync(fd) != 0) {
+	}
+out:
+	as_buf_free(&beside);
+	as_buf_free(&path);
+	return rc;
+}
+
+/* Syncs one and gives it its name: a file under its digest's name is whole. Of one that is not
+ * synced nobody knows. */
+static int keep_file(const struct st_store *s, const struct st_spooled *in, struct as_err *e)
+{
+	struct as_buf path = { 0 };
+	struct as_buf beside = { 0 };
+	int rc = AS_OK;
+
+	path_of(s, in->sha256, "", &path);
+	path_of(s, in->sha256, ".new", &beside);
+	if (fsync(in->fd) != 0) {
 		rc = fail("fsync", beside.data, e);
 	} else if (rename(beside.data, path.data) != 0) {
 		rc = fail("rename to", path.data, e);
 	}
-out:
-	if (fd >= 0) {
-		(void)close(fd);
-	}
 	as_buf_free(&beside);
 	as_buf_free(&path);
+	return rc;
+}
+
+/* Closes what is open; after a failure nothing stays beside its place. */
+static void close_files(const struct st_store *s, struct st_spooled *in, size_t n, bool failed)
+{
+	struct as_buf beside = { 0 };
+
+	for (size_t i = 0; i < n; i++) {
+		if (in[i].fd < 0) {
+			continue;
+		}
+		(void)close(in[i].fd);
+		in[i].fd = -1;
+		if (failed) {
+			path_of(s, in[i].sha256, ".new", &beside);
+			(void)unlink(beside.data);
+		}
+	}
+	as_buf_free(&beside);
+}
+
+/* All are written before the first is synced: its sync takes most of the others' along. */
+static int write_files(const struct st_store *s, struct st_spooled *in, size_t n, struct as_err *e)
+{
+	int rc = AS_OK;
+
+	for (size_t i = 0; i < n && rc == AS_OK; i++) {
+		rc = write_file(s, &in[i], e);
+	}
+	for (size_t i = 0; i < n && rc == AS_OK; i++) {
+		rc = in[i].fd >= 0 ? keep_file(s, &in[i], e) : AS_OK;
+	}
+	close_files(s, in, n, rc != AS_OK);
 	return rc;
 }
 
@@ -121,8 +172,8 @@ int st_spool_sync(struct st_store *s, struct as_err *e)
 {
 	int rc = AS_OK;
 
-	for (size_t i = 0; i < s->ins && rc == AS_OK; i++) {
-		rc = write_file(s, &s->in[i], e);
+	for (size_t i = 0; i < s->ins && rc == AS_OK; i += TOGETHER) {
+		rc = write_files(s, s->in + i, s->ins - i < TOGETHER ? s->ins - i : TOGETHER, e);
 	}
 	if (rc == AS_OK && s->ins > 0) {
 		rc = st_sync(s->spool, e);

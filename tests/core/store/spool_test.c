@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Text of n letters; freed by the caller. */
@@ -69,6 +70,80 @@ Test(store_spool, file_goes_with_the_last_case_that_needs_it)
 	cr_assert(zero(sz, files()));
 	st_close(s);
 	free(text);
+}
+
+/* Submits a page of these bytes as part "x" of a case, in the group in hand. */
+static void put(struct st_store *s, const char *kase, const char *text)
+{
+	char sha256[IO_DIGEST_SIZE];
+	const struct st_page page = {
+		.name = "x", .type = "t", .sha256 = sha256, .data = text, .size = strlen(text)
+	};
+	const struct st_submission in = { .stream = "s",
+					  .kase = kase,
+					  .key = kase,
+					  .manifest = "m",
+					  .received = 1,
+					  .page = &page,
+					  .pages = 1 };
+	struct st_answer a;
+	struct as_err e = { 0 };
+
+	io_digest(text, strlen(text), sha256);
+	ok(st_submit(s, &in, &a, &e));
+}
+
+/* More than are open at once, every other the same bytes. */
+Test(store_spool, group_of_many_files)
+{
+	enum { MANY = 100 };
+	const struct st_page page = { .name = "x" };
+	struct as_buf bytes = { 0 };
+	struct as_err e = { 0 };
+	char *text[MANY]; /* those of a group stay until its commit */
+	char name[16];
+	struct st_store *s = kit_open();
+
+	ok(st_begin(s, &e));
+	for (int i = 0; i < MANY; i++) {
+		text[i] = letters(ST_INLINE_MAX + 1 + (size_t)(i % 2 ? i : 0), 'a');
+		(void)snprintf(name, sizeof name, "%d", i);
+		put(s, name, text[i]);
+	}
+	ok(st_commit(s, &e));
+	cr_assert(eq(sz, files(), (size_t)MANY / 2 + 1));
+	for (int i = 0; i < MANY; i++) {
+		(void)snprintf(name, sizeof name, "%d", i);
+		as_buf_clear(&bytes);
+		ok(st_load(s, "s", name, &page, &bytes, &e));
+		cr_assert(eq(sz, bytes.len, strlen(text[i])));
+		free(text[i]);
+	}
+	as_buf_free(&bytes);
+	st_close(s);
+}
+
+Test(store_spool, file_that_cannot_be_kept_leaves_nothing_beside)
+{
+	char *first = letters(ST_INLINE_MAX + 1, 'a');
+	char *second = letters(ST_INLINE_MAX + 1, 'b');
+	char path[128];
+	char sha256[IO_DIGEST_SIZE];
+	struct as_err e = { 0 };
+	struct st_store *s = kit_open();
+
+	io_digest(second, strlen(second), sha256);
+	(void)snprintf(path, sizeof path, "state/spool/%s", sha256);
+	cr_assert(zero(int, mkdir(tmpdir_path(path), 0700))); /* takes its name */
+	ok(st_begin(s, &e));
+	put(s, "a", first);
+	put(s, "b", second);
+	cr_assert(eq(int, st_commit(s, &e), AS_EIO));
+	cr_assert(ne(ptr, strstr(e.msg, "rename to"), NULL), "%s", e.msg);
+	cr_assert(eq(sz, files(), (size_t)2), "the first, and what took the name");
+	st_close(s);
+	free(first);
+	free(second);
 }
 
 Test(store_spool, strays_are_removed_at_the_start)
