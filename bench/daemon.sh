@@ -75,16 +75,20 @@ images() {
     busi
     images=$(($(wc -l <"$data/busi/cases.csv") - 1))
     for i in $(seq "$rounds"); do
-        "$bin/assay" judge "$models/busi.safetensors" --data "$data/busi/cases.csv" --json 2>/dev/null |
-            jq -r '.data.ms | 2000 / (.decode + .encode + .fuse)' | nth 0.5
+        "$bin/assay" judge "$models/busi.safetensors" --data "$data/busi/cases.csv" --json 2>/dev/null >"$work/out"
+        jq -r '.data.ms | 2000 / .decode' "$work/out" | nth 0.5 >>"$work/decoding"
+        jq -r '.data.ms | 2000 / (.decode + .encode + .fuse)' "$work/out" | nth 0.5
     done | line 'two cores at decoding, encoding and fusing alone, images' 1/s -
+    line 'two cores at decoding alone, images' 1/s - <"$work/decoding"
     for i in $(seq "$rounds"); do
         start busi
         from=$(now)
         "$bin/assay" submit --stream busi --data "$data/busi/cases.csv" --wait --json >"$work/out" 2>/dev/null || true
         echo "$from $(now) $images" | awk '{ print $3 / ($2 - $1) }'
         stop
-    done | line 'images through the daemon, int8' 1/s 'two cores at decoding, encoding and fusing alone, images'
+    done >"$work/through"
+    line 'images through the daemon, int8' 1/s 'two cores at decoding, encoding and fusing alone, images' <"$work/through"
+    line 'images through the daemon, int8, against decoding' 1/s 'two cores at decoding alone, images' <"$work/through"
 }
 
 again() {

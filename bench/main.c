@@ -27,9 +27,12 @@ static int compare(const void *a, const void *b)
 
 void bench_print(const struct bench_line *l, double *value, size_t n)
 {
+	double spread; /* percent; none of what is always 0 */
+
 	qsort(value, n, sizeof *value, compare);
-	printf("%s\t%s\t%.4g\t%.0f\t%s\t%s\n", l->section, l->name, value[n / 2],
-	       100.0 * (value[n - 1] - value[0]) / value[n / 2], l->unit, l->peer ? l->peer : "-");
+	spread = value[n - 1] > value[0] ? 100.0 * (value[n - 1] - value[0]) / value[n / 2] : 0;
+	printf("%s\t%s\t%.4g\t%.0f\t%s\t%s\n", l->section, l->name, value[n / 2], spread, l->unit,
+	       l->peer ? l->peer : "-");
 	(void)fflush(stdout);
 }
 
