@@ -150,7 +150,7 @@ static int next_file(struct st_backup *b, bool *over, struct st_backed *so_far, 
 	int rc = AS_OK;
 
 	*over = got == SQLITE_DONE;
-	if (got != SQLITE_ROW) {
+	if (got != SQLITE_ROW || !st_has_texts(b->files)) {
 		return *over ? AS_OK : fail_db(b, e);
 	}
 	(void)snprintf(b->sha256, sizeof b->sha256, "%s", sqlite3_column_text(b->files, 0));

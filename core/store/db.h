@@ -61,7 +61,10 @@ int st_text(struct st_store *s, const char *sql, struct as_err *e) AS_CHECKED;
 sqlite3_stmt *st_use(struct st_store *s, enum st_sql which, const char *const *text);
 /* Runs a statement that gives no row. */
 int st_run(struct st_store *s, sqlite3_stmt *q, struct as_err *e) AS_CHECKED;
-/* Steps once: *row is whether there is one. Reset by the next st_use. */
+/* Of a row: a text that SQLite has no memory to end with a zero is NULL. */
+bool st_has_texts(sqlite3_stmt *q);
+/* Steps once: *row is whether there is one, and then all its texts are. Reset by the next st_use.
+ */
 int st_step(struct st_store *s, sqlite3_stmt *q, bool *row, struct as_err *e) AS_CHECKED;
 
 /* STATE/name; look: only to read. The spool is not tidied. */

@@ -115,9 +115,9 @@ static int put_piece(const struct st_store *s, sqlite3_stmt *q, int *fd, struct 
 static int restore_spool(struct st_store *s, struct as_err *e)
 {
 	sqlite3_stmt *q = NULL;
+	bool row = true;
 	int rc = AS_OK;
 	int fd = -1;
-	int got = SQLITE_DONE;
 
 	if (sqlite3_prepare_v2(s->db,
 			       "SELECT sha256, piece, bytes FROM spool ORDER BY sha256, piece", -1,
@@ -125,11 +125,8 @@ static int restore_spool(struct st_store *s, struct as_err *e)
 		return as_fail(e, AS_EFORMAT, "it is no backup of a journal: %s",
 			       sqlite3_errmsg(s->db));
 	}
-	while (rc == AS_OK && (got = sqlite3_step(q)) == SQLITE_ROW) {
+	while (rc == AS_OK && (rc = st_step(s, q, &row, e)) == AS_OK && row) {
 		rc = put_piece(s, q, &fd, e);
-	}
-	if (rc == AS_OK && got != SQLITE_DONE) {
-		rc = st_fail(s, "spool", e);
 	}
 	(void)sqlite3_finalize(q);
 	if (fd >= 0) {

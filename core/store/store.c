@@ -75,11 +75,21 @@ sqlite3_stmt *st_use(struct st_store *s, enum st_sql which, const char *const *t
 	return q;
 }
 
+bool st_has_texts(sqlite3_stmt *q)
+{
+	for (int i = 0; i < sqlite3_column_count(q); i++) {
+		if (sqlite3_column_type(q, i) == SQLITE_TEXT && sqlite3_column_text(q, i) == NULL) {
+			return false;
+		}
+	}
+	return true;
+}
+
 int st_step(struct st_store *s, sqlite3_stmt *q, bool *row, struct as_err *e)
 {
 	const int got = sqlite3_step(q);
 
-	*row = got == SQLITE_ROW;
+	*row = got == SQLITE_ROW && st_has_texts(q);
 	return *row || got == SQLITE_DONE ? AS_OK : st_fail(s, sqlite3_sql(q), e);
 }
 
@@ -162,7 +172,7 @@ static int read_journal(struct st_store *s, struct as_err *e)
 
 	if (sqlite3_prepare_v2(s->db, "SELECT name, epoch, commits FROM journal", -1, &q, NULL) !=
 		SQLITE_OK ||
-	    sqlite3_step(q) != SQLITE_ROW) {
+	    sqlite3_step(q) != SQLITE_ROW || !st_has_texts(q)) {
 		rc = st_fail(s, "its name", e);
 	} else {
 		(void)snprintf(s->journal, sizeof s->journal, "%s", sqlite3_column_text(q, 0));

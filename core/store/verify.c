@@ -298,7 +298,7 @@ static int check_structure(struct st_store *s, struct st_verify *v, struct as_er
 		return rc;
 	}
 	if (sqlite3_prepare_v2(s->db, "PRAGMA quick_check(1)", -1, &q, NULL) != SQLITE_OK ||
-	    sqlite3_step(q) != SQLITE_ROW) {
+	    sqlite3_step(q) != SQLITE_ROW || !st_has_texts(q)) {
 		rc = st_fail(s, "quick_check", e);
 	} else if (strcmp((const char *)sqlite3_column_text(q, 0), "ok") != 0) {
 		rc = as_fail(e, AS_EDAMAGE, "journal.db: %s", sqlite3_column_text(q, 0));
