@@ -61,6 +61,7 @@ static int do_group(struct dm_journal *j, bool *stop, struct as_err *e)
 {
 	struct dm_op *op[ST_GROUP_MAX];
 	void *got;
+	struct as_err why = { 0 };
 	size_t n = 0;
 	int rc = AS_OK;
 
@@ -72,12 +73,16 @@ static int do_group(struct dm_journal *j, bool *stop, struct as_err *e)
 		rc = try_group(j, op, n, e);
 	}
 	if (rc == AS_EFULL) {
+		why = *e;
 		rc = do_again(j, op, n, e);
 	}
 	for (size_t i = 0; i < n; i++) {
 		struct as_err ignored;
 
 		op[i]->full = j->full;
+		if (op[i]->rc == AS_OK && why.code != AS_OK) {
+			op[i]->e = why;
+		}
 		if (rc == AS_OK && dm_backup_take(j, op[i])) {
 			continue;
 		}

@@ -226,6 +226,10 @@ void dm_stop(struct dm_daemon *d)
 	free_lists(d);
 	dm_sockets_close(d);
 	bus_close(d->bus);
+	if (d->lock >= 0) {
+		(void)flock(d->lock, LOCK_UN); /* the journal's thread may still be ending: it
+						* had every descriptor too */
+	}
 	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
 		if (fds[i] >= 0) {
 			(void)close(fds[i]);

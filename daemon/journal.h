@@ -84,11 +84,11 @@ struct dm_op {
 	char *key; /* BACKUP: the file */
 	char manifest[IO_DIGEST_SIZE];
 	bool complete, closed, wait;
-	bool refused;     /* SUBMIT: the disk is full */
-	bool full;        /* from the journal, with every operation: whether it is */
-	bool early;       /* its pages are queued for workers already */
-	bool dead;        /* JUDGE: page is the one that the case is given up for */
-	bool known;       /* SUBSCRIBE, ACK, UNSUBSCRIBE: there is such a name */
+	bool refused; /* SUBMIT: the disk is full */
+	bool full;  /* from the journal, with every operation: whether it is; rc AS_OK: e is why */
+	bool early; /* its pages are queued for workers already */
+	bool dead;  /* JUDGE: page is the one that the case is given up for */
+	bool known; /* SUBSCRIBE, ACK, UNSUBSCRIBE: there is such a name */
 	int64_t received; /* ns since the epoch; JUDGE: when it was given */
 	/* The same in steady time; OPEN: now; WAKE: until when, then when the first of the others
 	 * did (INT64_MAX: none) */

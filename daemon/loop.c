@@ -93,13 +93,16 @@ static void take_op(struct dm_daemon *d, struct dm_op *op)
 	}
 }
 
-static void note_room(struct dm_daemon *d, bool full)
+/* op->e is why, where the journal found out with this one. */
+static void note_room(struct dm_daemon *d, const struct dm_op *op)
 {
+	const bool full = op->full;
+
 	if (full != d->full) {
 		d->full = full;
 		as_log(&d->log, full ? AS_ERROR : AS_INFO, full ? "DISK-FULL" : "DISK-ROOM",
-		       "state=%s reserve_bytes=%" PRIu64, d->config.daemon.state,
-		       d->config.daemon.reserve_bytes);
+		       "state=%s reserve_bytes=%" PRIu64 " error=\"%s\"", d->config.daemon.state,
+		       d->config.daemon.reserve_bytes, full ? op->e.msg : "");
 	}
 }
 
@@ -116,7 +119,7 @@ static int take_journal(struct dm_daemon *d, struct as_err *e)
 			dm_op_free(op);
 			return rc;
 		}
-		note_room(d, op->full);
+		note_room(d, op);
 		if (op->kind == DM_OP_VERIFY && dm_verify_goes_on(d, op)) {
 			continue;
 		}

@@ -11,7 +11,7 @@
 
 enum { KEY_MAX = 256 };
 
-static const char disk_full[] = "the disk is full";
+static const char no_room[] = "no room is left on the disk, or no descriptor";
 
 /* Why a request is not taken: the members of REFUSED. */
 struct refusal {
@@ -46,7 +46,7 @@ const char *dm_unwritable(const struct dm_daemon *d)
 	if (d->stop_at != 0) {
 		return "the daemon is stopping";
 	}
-	return d->full ? disk_full : NULL;
+	return d->full ? no_room : NULL;
 }
 
 bool dm_case_named(const char *id)
@@ -408,7 +408,7 @@ void dm_submit_answered(struct dm_daemon *d, struct dm_op *op)
 		dm_case_undo(d, c);
 	}
 	if (op->refused) {
-		(void)refuse(&r, NULL, NULL, disk_full);
+		(void)refuse(&r, NULL, NULL, no_room);
 		say_message(d, op, "UNAVAILABLE", &r);
 		dm_case_advance(d, c);
 		return;

@@ -101,6 +101,7 @@ Test(crash_crowd, attack_06_without_a_table_of_its_own_the_daemon_waits_for_one)
 	crowd(&l, fd);
 	same(life_try(&l, "second", PAGE), "UNAVAILABLE");
 	cr_assert(life_is(&l, "disk_full"));
+	cr_assert(proc_says(&l.daemon, "Too many open files", LIFE_MS), "%s", l.daemon.err.data);
 	same(life_try(&l, "third", 10), "UNAVAILABLE");
 	leave(fd);
 	life_submit(&l, "second", PAGE);

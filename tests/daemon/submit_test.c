@@ -107,6 +107,21 @@ Test(daemon_submit, what_is_not_finished_is_in_the_journal)
 	hall_close(&h);
 }
 
+/* The journal's thread has a table of descriptors of its own, which ends a little after it. */
+Test(daemon_submit, folder_is_free_when_the_daemon_has_stopped)
+{
+	const char *settings = hall_settings("", hall_model("m", 1));
+	struct hall h;
+	int other;
+
+	hall_open(&h, settings);
+	other = dup(h.d.lock);
+	hall_close(&h);
+	hall_open(&h, settings);
+	hall_close(&h);
+	(void)close(other);
+}
+
 Test(daemon_submit, deadline_goes_on_while_the_daemon_is_down)
 {
 	struct as_buf b = { 0 };
