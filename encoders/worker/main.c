@@ -193,6 +193,15 @@ static int bind_to_parent(pid_t parent, struct as_err *e)
 	return AS_OK;
 }
 
+/* The sandbox gives the right to read what is there when it begins: a folder that came later would
+ * never be read. */
+static int check_models(const char *folder, struct as_err *e)
+{
+	return folder == NULL || access(folder, R_OK | X_OK) == 0
+		   ? AS_OK
+		   : as_fail(e, AS_ENOINPUT, "--models %s: %s", folder, strerror(errno));
+}
+
 static void set_up(struct arguments *a)
 {
 	a->stage.setting = a->setting;
@@ -259,6 +268,7 @@ int main(int argc, char **argv)
 		rc = print_sandbox(&a.sandbox, &e);
 		goto out;
 	}
+	TRY(check_models(a.stage.models, &e));
 	TRY(take_keys(&a, &e));
 	TRY(pl_load(&plugin, a.plugin, &e));
 	TRY(enc_sandbox_start(&a.sandbox, &e));

@@ -22,7 +22,7 @@
 
 TestSuite(crash_cut, .timeout = 300);
 
-enum { BEFORE = 10, CUT = 6, CASES = 30, SIDES = 2, NETS = 3, HOME = 2, PATH = 64 };
+enum { BEFORE = 11, CUT = 6, CASES = 30, SIDES = 2, NETS = 3, HOME = 2, PATH = 64 };
 
 #define AT(side, port) "tcp://10.7." side ".1:" port
 
@@ -197,6 +197,7 @@ static void start_all(struct world *w)
 	l->wrap[1] = net;
 	l->wrap_always = true;
 	life_start(l);
+	(void)life_is(l, "ready"); /* now there is a folder of models for workers to read */
 	for (int i = 0; i < SIDES; i++) {
 		start_side(w, i);
 	}
@@ -237,7 +238,8 @@ static void read_lines(struct world *w, int n)
 }
 
 /* First only what the daemon says is lost, so that the first case is accepted, and its pages are on
- * their way to workers, without its submitter knowing. */
+ * their way to workers, without its submitter knowing. It is a small one: of a large one TCP would
+ * keep the end back until the beginning is acknowledged. */
 static void cut(struct world *w)
 {
 	send_to(&w->net, true, "99");

@@ -3,6 +3,8 @@
 #include "tests/e2e/world.h"
 #include "tests/support/check.h"
 
+#include "tests/support/tmpdir.h"
+
 #include <signal.h>
 #include <stdio.h>
 
@@ -60,4 +62,18 @@ Test(e2e_worker, killed_workers_are_replaced_and_their_cases_finish)
 		  p.err.data);
 	proc_free(&p);
 	world_stop(&w);
+}
+
+/* Its sandbox would keep it from a folder that came later: it would be connected and of no use. */
+Test(e2e_worker, folder_of_models_that_is_not_there_is_said_at_once)
+{
+	struct proc p;
+
+	cr_assert(eq(int,
+		     proc_run(&p, "assay-worker", "--plugin", BUILD_DIR "/plugins/null.so",
+			      "--work", "tcp://127.0.0.1:1", "--models", tmpdir_path("none")),
+		     66));
+	cr_assert(ne(ptr, strstr(p.err.data, "none: No such file or directory"), NULL), "%s",
+		  p.err.data);
+	proc_free(&p);
 }

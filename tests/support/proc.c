@@ -74,8 +74,9 @@ static void drain(struct proc *p, int i)
 	}
 }
 
-/* Waits for output until the deadline; false when the program has ended and all is read. Others
- * may hold the pipes open longer than the program lives, so it is the process that is watched. */
+/* Takes in what has been said, waiting for it until the deadline; false when the program has ended
+ * and all is read. Others may hold the pipes open longer than the program lives, so it is the
+ * process that is watched. */
 static bool pump(struct proc *p, int64_t deadline, bool *late)
 {
 	const int64_t left = (deadline - as_mono_ns()) / 1000000;
@@ -83,13 +84,14 @@ static bool pump(struct proc *p, int64_t deadline, bool *late)
 				 { p->pipe[1], POLLIN, 0 },
 				 { p->fd, POLLIN, 0 } };
 
-	*late = p->pid > 0 && left <= 0;
-	if (p->pid == 0 || *late) {
-		return *late;
+	*late = false;
+	if (p->pid == 0) {
+		return false;
 	}
-	(void)poll(fds, 3, (int)left);
+	(void)poll(fds, 3, left > 0 ? (int)left : 0);
 	drain(p, 0);
 	drain(p, 1);
+	*late = left <= 0 && fds[2].revents == 0;
 	return fds[2].revents == 0;
 }
 
