@@ -169,6 +169,7 @@ $(out)/run/fusion $(out)/run/encoders-text: private counted := -Wl,--wrap=malloc
 faulty := $(foreach f,open read pread write pwrite fsync rename renameat2 unlink access stat fstat fstatvfs ftruncate \
 	posix_fallocate mkdir opendir readdir mmap getrandom,-Wl,--wrap=$f)
 $(out)/run/core-store $(out)/run/core-io: private counted := $(faulty)
+$(out)/run/daemon: private counted := $(faulty) $(foreach f,waitpid pidfd_open epoll_ctl,-Wl,--wrap=$f)
 $(out)/run/core-bus: private counted := $(faulty) $(foreach f,ctx_new ctx_set ctx_term socket setsockopt getsockopt bind connect \
 	socket_monitor send msg_send recv msg_recv poll curve_keypair curve_public,-Wl,--wrap=zmq_$f) \
 	-Wl,--wrap=poll,--wrap=pthread_create

@@ -4,6 +4,7 @@
 #include "core/base/clock.h"
 #include "daemon/daemon.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <spawn.h>
@@ -22,6 +23,12 @@ enum {
 	STOP_MS = 2000, /* for workers to end when asked to, before they are killed */
 	ARGV_MAX = 32 + 2 * IO_SETTINGS_MAX,
 };
+
+/* self is the whole path of a program. */
+static void name_program(const char *self, struct as_buf *out)
+{
+	as_buf_printf(out, "%.*s/assay-worker", (int)(strrchr(self, '/') - self), self);
+}
 
 static void add(char **argv, size_t *n, const char *key, const char *value)
 {
@@ -43,11 +50,10 @@ static char **make_argv(const struct dm_daemon *d, const struct io_config_daemon
 			const struct io_config_encoder *c, const char *plugin)
 {
 	char **argv = as_calloc(ARGV_MAX, sizeof *argv);
-	const char *slash = strrchr(d->self, '/');
 	struct as_buf b = { 0 };
 	size_t n = 0;
 
-	as_buf_printf(&b, "%.*s/assay-worker", slash ? (int)(slash - d->self) : 0, d->self);
+	name_program(d->self, &b);
 	add(argv, &n, b.data, NULL);
 	add(argv, &n, "--plugin", plugin);
 	add(argv, &n, "--work", d->work_ipc);
@@ -150,16 +156,18 @@ int dm_children_apply(struct dm_daemon *d, const struct io_config *c, struct as_
 	return rc;
 }
 
-static void make_token(struct dm_child *k)
+/* 0, or errno. */
+static int make_token(struct dm_child *k)
 {
 	unsigned char random[(DM_TOKEN_SIZE - 1) / 2];
 
 	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
-		abort(); /* never for so few bytes after the start of the system */
+		return errno;
 	}
 	for (size_t i = 0; i < sizeof random; i++) {
 		(void)snprintf(k->token + 2 * i, 3, "%02x", random[i]);
 	}
+	return 0;
 }
 
 static void back_off(struct dm_child *k)
@@ -242,9 +250,9 @@ static void start(struct dm_daemon *d, struct dm_child *k)
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = k };
 	int bad;
 
-	make_token(k);
 	k->proved = false;
-	bad = spawn(k);
+	bad = make_token(k);
+	bad = bad == 0 ? spawn(k) : bad;
 	if (bad == 0) {
 		k->pidfd = pidfd_open(k->pid, 0);
 		bad = k->pidfd < 0 || epoll_ctl(d->deaths, EPOLL_CTL_ADD, k->pidfd, &event) != 0
@@ -333,8 +341,9 @@ static void bury(struct dm_daemon *d, struct dm_child *k)
 	char why[64];
 	int status = 0;
 
-	if (k->pid == 0 || waitpid(k->pid, &status, WNOHANG) != k->pid) {
-		return; /* a pid of 0 would wait for any of them, and take the end of another */
+	assert(k->pid != 0); /* it would wait for any of them, and take the end of another */
+	if (waitpid(k->pid, &status, WNOHANG) != k->pid) {
+		return; /* whoever traces it has not let go of it */
 	}
 	(void)snprintf(why, sizeof why, WIFSIGNALED(status) ? "signal %d" : "exit %d",
 		       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
@@ -367,7 +376,6 @@ void dm_children_died(struct dm_daemon *d)
 
 int dm_sandbox_check(const struct dm_daemon *d, const struct io_config *c, struct as_err *e)
 {
-	const char *slash = strrchr(d->self, '/');
 	struct environment environment;
 	struct as_buf program = { 0 };
 	pid_t pid = 0;
@@ -377,7 +385,7 @@ int dm_sandbox_check(const struct dm_daemon *d, const struct io_config *c, struc
 	if (strcmp(c->daemon.sandbox, "require") != 0) {
 		return AS_OK;
 	}
-	as_buf_printf(&program, "%.*s/assay-worker", slash ? (int)(slash - d->self) : 0, d->self);
+	name_program(d->self, &program);
 	bad = posix_spawn(&pid, program.data, NULL, NULL,
 			  (char *[]){ program.data, (char[]){ "--sandbox" }, (char[]){ "require" },
 				      (char[]){ "--check-sandbox" }, NULL },

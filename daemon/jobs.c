@@ -3,6 +3,7 @@
 #include "core/base/clock.h"
 #include "daemon/daemon.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,9 +186,10 @@ void dm_job_cleared(struct dm_daemon *d, struct dm_op *op)
 		return;
 	}
 	j->clearing = false;
+	assert(j->worker == NULL); /* it could not leave meanwhile */
 	if (j->dead) {
 		free_dead(j);
-	} else if (j->worker == NULL) {
+	} else {
 		j->cleared = true;
 		j->lane->cleared++;
 	}
@@ -208,7 +210,7 @@ void dm_job_strike(struct dm_daemon *d, struct dm_job *j, const char *limit, con
 	struct dm_case *c = j->owner;
 	char message[128];
 
-	if (++j->strikes < DM_ATTEMPTS || c->rejected || c->judging) {
+	if (++j->strikes < DM_ATTEMPTS) {
 		return;
 	}
 	c->dead = true;

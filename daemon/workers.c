@@ -225,6 +225,20 @@ static void say_unknown(struct dm_daemon *d, struct bus_msg *m)
 	bus_bytes_free(address);
 }
 
+static void take_from(struct dm_daemon *d, struct dm_worker *w, const struct bus_call *c)
+{
+	w->heard = as_mono_ns();
+	if (strcmp(c->verb, "LOADED") == 0) {
+		take_loaded(d, w, c, true);
+	} else if (strcmp(c->verb, "LOADFAIL") == 0) {
+		take_loaded(d, w, c, false);
+	} else if (strcmp(c->verb, "RUNNING") == 0) {
+		w->running = io_json_find_u64(c->doc, "job", 0);
+	} else if (strcmp(c->verb, "PING") != 0) {
+		d->count.malformed++;
+	}
+}
+
 void dm_work_take(struct dm_daemon *d, struct bus_msg *m)
 {
 	const struct dm_peer who = dm_peer_of(d, m, m->n > 1 ? 1 : 0);
@@ -247,17 +261,8 @@ void dm_work_take(struct dm_daemon *d, struct bus_msg *m)
 		take_ready(d, m, &who, &c);
 	} else if (w == NULL) {
 		say_unknown(d, m);
-	} else if (strcmp(c.verb, "LOADED") == 0) {
-		take_loaded(d, w, &c, true);
-	} else if (strcmp(c.verb, "LOADFAIL") == 0) {
-		take_loaded(d, w, &c, false);
-	} else if (strcmp(c.verb, "RUNNING") == 0) {
-		w->running = io_json_find_u64(c.doc, "job", 0);
-	} else if (strcmp(c.verb, "PING") != 0) {
-		d->count.malformed++;
-	}
-	if (w != NULL && strcmp(c.verb, "READY") != 0) {
-		w->heard = as_mono_ns();
+	} else {
+		take_from(d, w, &c);
 	}
 	bus_call_free(&c);
 }

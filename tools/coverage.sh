@@ -26,7 +26,7 @@ area() { # NAME PATTERN
         awk -v name="$1" '{ printf "%-27s %5.1f %%  %d of %d\n", name, 100 * $1 / $2, $1, $2 }'
 }
 area 'the wire codec' '^core/bus/'
-area 'the lease logic' '^daemon/(jobs|workers|children)\.c$'
+area 'the lease logic' '^daemon/(cases|jobs|workers|children)\.c$'
 area 'the journal' '^core/store/'
 area 'the safetensors reader' '^core/io/model(_weights)?\.c$'
 echo "each file: $out/coverage.txt"

@@ -8,16 +8,16 @@
 
 TestSuite(daemon_attacks, .timeout = 120);
 
-/* A DEALER with a routing id of its own choice; own NULL: without keys. */
-static void *claim(void *ctx, const struct door *d, const char *at, const char *id,
-		   const struct bus_keys *own)
+/* A DEALER with a routing id of its own choice (of n bytes); own NULL: without keys. */
+static void *claim_bytes(void *ctx, const struct door *d, const char *at, const void *id, size_t n,
+			 const struct bus_keys *own)
 {
 	void *s = zmq_socket(ctx, ZMQ_DEALER);
 	const int linger = 0;
 
 	cr_assert(ne(ptr, s, NULL));
 	cr_assert(zero(int, zmq_setsockopt(s, ZMQ_LINGER, &linger, sizeof linger)));
-	cr_assert(zero(int, zmq_setsockopt(s, ZMQ_ROUTING_ID, id, strlen(id))));
+	cr_assert(zero(int, zmq_setsockopt(s, ZMQ_ROUTING_ID, id, n)));
 	if (own != NULL) {
 		cr_assert(zero(
 		    int, zmq_setsockopt(s, ZMQ_CURVE_SERVERKEY, d->k.daemon.public, BUS_KEY_SIZE)));
@@ -28,6 +28,12 @@ static void *claim(void *ctx, const struct door *d, const char *at, const char *
 	}
 	cr_assert(zero(int, zmq_connect(s, at)));
 	return s;
+}
+
+static void *claim(void *ctx, const struct door *d, const char *at, const char *id,
+		   const struct bus_keys *own)
+{
+	return claim_bytes(ctx, d, at, id, strlen(id), own);
 }
 
 static void say(void *s, const char *verb, const char *json)
@@ -49,6 +55,109 @@ static void hear(void *s, int wait_ms, char verb[32], char json[2048])
 	for (size_t i = 0; i < 3 && (n = zmq_recv(s, to[i], size[i] - 1, 0)) >= 0; i++) {
 		to[i][(size_t)n < size[i] ? (size_t)n : size[i] - 1] = '\0';
 	}
+}
+
+static uint64_t forbidden(struct door *d)
+{
+	same(door_ask(d, d->h.front, "STATUS", "{}"), "STATUS");
+	return io_json_find_u64(io_json_find(d->h.c.doc, "counters"), "forbidden", 0);
+}
+
+/* A worker of another machine goes; somebody else takes the address that the daemon knows it by. */
+Test(daemon_attacks, attack_05_address_of_a_worker_that_left_is_not_that_worker)
+{
+	void *ctx = zmq_ctx_new();
+	const struct bus_bytes *address;
+	struct bus_socket *work;
+	struct as_err e = { 0 };
+	int64_t heard;
+	char verb[32];
+	char json[2048];
+	char at[BUS_ENDPOINT_SIZE];
+	struct door d;
+	void *s;
+
+	door_open(&d);
+	d.h.front = door_knock(&d, d.front, BUS_DEALER, &d.k.lab);
+	work = door_knock(&d, d.work, BUS_DEALER, &d.k.machine);
+	ok(bus_wait_ready(work, HALL_MS, &e));
+	hall_work(&d.h, work, 1);
+	bus_socket_close(work);
+	(void)snprintf(at, sizeof at, "ipc://%s/work", d.h.d.config.daemon.runtime);
+	s = claim(ctx, &d, at, "another", NULL); /* which is nobody's */
+	say(s, "PING", "{}");
+	hear(s, HALL_MS, verb, json);
+	same(verb, "ERROR");
+	(void)zmq_close(s);
+	address = d.h.d.workers->address;
+	heard = d.h.d.workers->heard;
+	do {
+		s = claim_bytes(ctx, &d, at, bus_bytes_data(address), bus_bytes_size(address),
+				NULL);
+		say(s, "PING", "{}");
+		hear(s, 50, verb, json);
+		(void)zmq_close(s);
+	} while (forbidden(&d) == 0);
+	cr_assert(eq(i64, d.h.d.workers->heard, heard)); /* nor does it keep that one */
+	(void)zmq_ctx_term(ctx);
+	door_close(&d);
+}
+
+/* A machine that names itself as another's worker does not end that worker's attempts. */
+Test(daemon_attacks, attack_14_name_of_anothers_worker_takes_none_of_its_jobs)
+{
+	static const char ready[] = "{\"modality\":\"null\",\"encoder\":\"null\",\"version\":"
+				    "\"1\",\"credit\":1,\"instance\":\"one\"}";
+	struct bus_socket *work[2];
+	struct as_err e = { 0 };
+	struct door d;
+
+	door_open(&d);
+	d.h.front = door_knock(&d, d.front, BUS_DEALER, &d.k.lab);
+	work[0] = hall_connect(&d.h, BUS_DEALER, "work");
+	work[1] = door_knock(&d, d.work, BUS_DEALER, &d.k.machine);
+	ok(bus_wait_ready(work[1], HALL_MS, &e));
+	door_submit(&d, d.h.front,
+		    "{\"stream\":\"s\",\"case\":\"first\",\"complete\":true,\"parts\":[]}");
+	hall_say(work[0], "READY", ready, NULL, 0);
+	same(hall_hear(&d.h, work[0]), "MODEL");
+	hall_loaded(&d.h, work[0], HALL_DIM);
+	same(hall_submit(&d.h, "c", "a", "one"), "ACCEPTED");
+	same(hall_job(&d.h, work[0]).text, "one");
+	hall_say(work[1], "READY", ready, NULL, 0);
+	same(hall_hear(&d.h, work[1]), "MODEL");
+	hall_loaded(&d.h, work[1], HALL_DIM);
+	same(hall_hear_for(&d.h, work[1], NOT_MS), ""); /* it is still out */
+	bus_socket_close(work[0]);
+	bus_socket_close(work[1]);
+	d.h.d.config.daemon.grace_ms = 0;
+	door_close(&d);
+}
+
+/* Its connection stands still when its key has left the list. */
+Test(daemon_attacks, attack_04_worker_without_its_right_is_not_heard)
+{
+	struct bus_socket *boss;
+	struct bus_socket *work;
+	struct as_err e = { 0 };
+	struct door d;
+
+	door_open(&d);
+	d.h.front = door_knock(&d, d.front, BUS_DEALER, &d.k.nosy);
+	boss = door_knock(&d, d.control, BUS_DEALER, &d.k.boss);
+	work = door_knock(&d, d.work, BUS_DEALER, &d.k.machine);
+	ok(bus_wait_ready(work, HALL_MS, &e));
+	hall_work(&d.h, work, 1);
+	door_clients(&d.k, false);
+	same(door_ask(&d, boss, "RELOAD", "{}"), "OK");
+	same(hall_hear(&d.h, work), "STOP");
+	hall_ready(work, 1);
+	while (forbidden(&d) == 0) {
+	}
+	same(hall_hear_for(&d.h, work, NOT_MS), "");
+	bus_socket_close(work);
+	bus_socket_close(boss);
+	door_close(&d);
 }
 
 /* A client that could choose its address could wait for another's to be free. */

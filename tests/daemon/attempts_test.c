@@ -7,41 +7,9 @@
 
 TestSuite(daemon_attempts, .timeout = 120);
 
-/* A case of the page "a", accepted by an earlier daemon that ended while it was out. */
-static void leave_page(const char *id, const char *data, enum st_out out, uint32_t strikes)
-{
-	char sha256[IO_DIGEST_SIZE];
-	struct st_page page = { .name = "a",
-				.type = "text/plain",
-				.sha256 = sha256,
-				.data = data,
-				.size = strlen(data),
-				.out = out };
-	const struct st_submission in = { .stream = "s",
-					  .kase = id,
-					  .key = id,
-					  .manifest = sha256,
-					  .complete = true,
-					  .received = 1000,
-					  .page = &page,
-					  .pages = 1 };
-	struct st_store *s;
-	struct st_answer a;
-	struct as_err e = { 0 };
-
-	io_digest(data, strlen(data), sha256);
-	ok(st_open(&s, tmpdir_path("state"), &e));
-	ok(st_begin(s, &e));
-	ok(st_submit(s, &in, &a, &e));
-	page.strikes = strikes;
-	ok(st_attempt(s, "s", id, &page, &e));
-	ok(st_commit(s, &e));
-	st_close(s);
-}
-
 static void leave(const char *id, enum st_out out, uint32_t strikes)
 {
-	leave_page(id, id, out, strikes);
+	hall_leave((struct hall_left){ .id = id, .part = "a", .out = out, .strikes = strikes });
 }
 
 static int note(void *ctx, const struct st_case *c, const struct st_page *p, struct as_err *e)
@@ -325,7 +293,7 @@ Test(daemon_attempts, page_whose_file_finds_no_descriptor_is_given_out_later)
 	struct hall h;
 
 	memset(big, 'x', sizeof big - 1);
-	leave_page("c", big, ST_HERE, 0);
+	hall_leave((struct hall_left){ .id = "c", .part = "a", .data = big });
 	hall_open(&h, hall_settings("grace_ms = 0", hall_model("m", 1)));
 	hall_wait_open(&h);
 	cr_assert(zero(int, getrlimit(RLIMIT_NOFILE, &before)));

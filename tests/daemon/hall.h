@@ -76,6 +76,49 @@ static inline const char *hall_model(const char *name, uint64_t seed)
 	return hall_model_of(name, seed, "ab");
 }
 
+/* A page that an earlier daemon accepted, as it was when that one ended. */
+struct hall_left {
+	const char *id, *part;
+	const char *data; /* NULL: the id */
+	enum st_out out;
+	uint32_t strikes;
+	bool more; /* the case has other pages, which are left after this one */
+};
+
+static inline void hall_leave(struct hall_left l)
+{
+	const char *data = l.data ? l.data : l.id;
+	char sha256[IO_DIGEST_SIZE];
+	char key[64];
+	struct st_page page = { .name = l.part,
+				.type = "text/plain",
+				.sha256 = sha256,
+				.data = data,
+				.size = strlen(data),
+				.out = l.out };
+	const struct st_submission in = { .stream = "s",
+					  .kase = l.id,
+					  .key = key,
+					  .manifest = sha256,
+					  .complete = !l.more,
+					  .received = 1000,
+					  .page = &page,
+					  .pages = 1 };
+	struct st_store *s;
+	struct st_answer a;
+	struct as_err e = { 0 };
+
+	io_digest(data, strlen(data), sha256);
+	(void)snprintf(key, sizeof key, "%s %s", l.id, l.part);
+	ok(st_open(&s, tmpdir_path("state"), &e));
+	ok(st_begin(s, &e));
+	ok(st_submit(s, &in, &a, &e));
+	page.strikes = l.strikes;
+	ok(st_attempt(s, "s", l.id, &page, &e));
+	ok(st_commit(s, &e));
+	st_close(s);
+}
+
 struct hall {
 	struct dm_daemon d;
 	pthread_t thread;
