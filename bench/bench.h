@@ -30,8 +30,8 @@ double bench_now(bool one_core); /* seconds */
 void bench_kernels(void);
 void bench_network(size_t threads);
 void bench_train(void);
-/* A model file and a table of its cases. */
-int bench_gates(const char *model, const char *data);
+/* A model file and a table of its cases; the lines are of this name. */
+int bench_gates(const char *of, const char *model, const char *data);
 /* This and bench_gates: 0, or EXIT_FAILURE. */
 int bench_attention(void);
 

@@ -24,6 +24,7 @@ struct gates {
 	struct tr_inputs in[NETS];
 	struct as_arena mem;
 	struct nn_heads heads; /* of the learned gates */
+	const char *of;        /* what the lines are called by */
 };
 
 /* Seconds of all cases. */
@@ -98,18 +99,29 @@ static void pass_all(struct gates *g, int which, double *attention, double *all)
 	}
 }
 
-/* A line of cases a second. */
-static void print(const struct gates *g, const char *name, const char *peer, const double *seconds)
+enum { NAME = 128 };
+
+static const char *name_of(const struct gates *g, const char *what, char out[NAME])
+{
+	(void)snprintf(out, NAME, "%s: %s", g->of, what);
+	return out;
+}
+
+/* A line of cases a second; peer: the line that it is held against, or NULL. */
+static void print(const struct gates *g, const char *what, const char *peer, const double *seconds)
 {
 	double value[BENCH_ROUNDS];
+	char name[NAME];
+	char against[NAME];
 
 	for (size_t i = 0; i < BENCH_ROUNDS; i++) {
 		value[i] = (double)g->data.n / seconds[i];
 	}
-	bench_print(
-	    &(struct bench_line){
-		.section = "gates", .name = name, .unit = "cases/s", .peer = peer },
-	    value, BENCH_ROUNDS);
+	bench_print(&(struct bench_line){ .section = "gates",
+					  .name = name_of(g, what, name),
+					  .unit = "cases/s",
+					  .peer = peer ? name_of(g, peer, against) : NULL },
+		    value, BENCH_ROUNDS);
 }
 
 static void report(const struct gates *g, const struct times *t)
@@ -117,12 +129,15 @@ static void report(const struct gates *g, const struct times *t)
 	static const char attention[] = "attention sub-layers, all heads open";
 	static const char all[] = "whole network, all heads open";
 	double rest[BENCH_ROUNDS];
+	char name[NAME];
 	double closed = 100.0 * (1.0 - (double)g->heads.computed / (double)g->heads.all);
 
 	for (size_t i = 0; i < BENCH_ROUNDS; i++) {
 		rest[i] = t[OPEN].all[i] - t[OPEN].attention[i];
 	}
-	bench_print(&(struct bench_line){ .section = "gates", .name = "heads closed", .unit = "%" },
+	bench_print(&(struct bench_line){ .section = "gates",
+					  .name = name_of(g, "heads closed", name),
+					  .unit = "%" },
 		    &closed, 1);
 	print(g, attention, NULL, t[OPEN].attention);
 	print(g, "attention sub-layers, learned gates", attention, t[LEARNED].attention);
@@ -131,13 +146,14 @@ static void report(const struct gates *g, const struct times *t)
 	print(g, "whole network without its attention sub-layers", all, rest);
 }
 
-int bench_gates(const char *model, const char *data)
+int bench_gates(const char *of, const char *model, const char *data)
 {
 	struct gates *g = as_calloc(1, sizeof *g);
 	struct times t[NETS];
 	struct as_err e = { 0 };
 	const int rc = gates_open(g, model, data, &e);
 
+	g->of = of;
 	if (rc == AS_OK) {
 		for (size_t i = 0; i <= BENCH_ROUNDS; i++) { /* the first warms up */
 			const size_t at = i == 0 ? 0 : i - 1;

@@ -61,7 +61,7 @@ void bench_run(const struct bench_line *l, void (*call)(void *ctx), void *ctx, d
 
 int main(int argc, char **argv)
 {
-	const bool gates = argc == 5 && strcmp(argv[2], "gates") == 0;
+	const bool gates = argc == 6 && strcmp(argv[2], "gates") == 0;
 	const char *what = argc == 3 || gates ? argv[2] : "";
 
 	tn_init();
@@ -69,7 +69,7 @@ int main(int argc, char **argv)
 		return bench_attention();
 	}
 	if (gates) {
-		return bench_gates(argv[3], argv[4]);
+		return bench_gates(argv[3], argv[4], argv[5]);
 	}
 	if (strcmp(what, "kernels") == 0) {
 		bench_kernels();
@@ -79,7 +79,7 @@ int main(int argc, char **argv)
 		bench_train();
 	} else {
 		(void)fprintf(stderr, "usage: bench THREADS attention|kernels|network|train\n"
-				      "       bench THREADS gates MODEL DATA\n");
+				      "       bench THREADS gates NAME MODEL DATA\n");
 		return EXIT_FAILURE;
 	}
 	return EXIT_SUCCESS;
