@@ -150,11 +150,11 @@ with_key() { # SECTION LINE
     END { if (!found) printf "\n%s\n%s\n", section, line }'
 }
 without_scan() { awk '/^\[/ { skip = $0 == "[part.scan]" } !skip'; }
-without_line() { sed '/^line_loss/d'; }
+without_linear() { sed '/^linear_loss/d'; }
 # The task file that a variant trains.
 task_file() { # TASK VARIANT
     case $1-$2 in gates-noscan-* | importance-*) change="without_scan" ;; *) change="cat" ;; esac
-    case $1 in gates | importance) line="without_line" ;; *) line="cat" ;; esac
+    case $1 in gates | importance) line="without_linear" ;; *) line="cat" ;; esac
     $line <"$(ini "$1" "$2")" | $change | case $1-$2 in
     gates-*-fixed) with_key model "gates = 0" ;;
     gates-*) with_key train "gate_loss = ${2#*-}" ;;

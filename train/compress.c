@@ -218,7 +218,7 @@ out:
 }
 
 /* A network of the student's shape that learns as `train` would teach it: from the cases, and with
- * line_loss from their lines, which a student does not ask. */
+ * linear_loss from linear models, which a student does not ask. */
 static int grade_direct(const struct lesson *l, const struct tr_trained *student, struct as_err *e)
 {
 	const struct tr_split *split = l->split;

@@ -5,7 +5,7 @@
 #define TR_RUN_H
 
 #include "train/checkpoint.h"
-#include "train/lines.h"
+#include "train/linear_teachers.h"
 #include "train/net.h"
 #include "train/pool.h"
 #include "train/score.h"
@@ -45,8 +45,9 @@ struct tr_plan {
 	struct tr_checkpoint *checkpoint; /* NULL: none is kept */
 	const struct tr_scores *teacher;  /* of all cases under all patterns: its logits are learned
 					   * beside the target; NULL: none */
-	const struct tr_lines *lines;     /* with line_loss: learned likewise; NULL: none */
-	double penalty[TR_BASES];         /* of the lines; 0: each is chosen on the stop set */
+	const struct tr_linear_teachers
+	    *linear;              /* with linear_loss: learned likewise; NULL: none */
+	double penalty[TR_BASES]; /* of the linear teachers; 0: each is chosen on the stop set */
 	/* [cases of the data] Easy cases come first, then ever harder ones; NULL: at random. */
 	const double *hardness;
 	const struct tr_from *from; /* whose weights it starts with; NULL: its own */
@@ -59,7 +60,7 @@ struct tr_outcome {
 	size_t epochs;          /* done */
 	size_t best;            /* epoch with the lowest loss on the stop set, from 1 */
 	bool interrupted;
-	double penalty[TR_BASES]; /* of the lines that taught; 0 where there was none */
+	double penalty[TR_BASES]; /* of the linear teachers; 0 where there was none */
 };
 
 /* Trains net and leaves the averaged weights in it. With a checkpoint it goes on from where that

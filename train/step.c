@@ -68,14 +68,16 @@ uint32_t tr_hide_parts(struct as_rng *rng, uint32_t present, float chance)
 	return shown != 0 ? shown : present;
 }
 
-/* The distance of logits for the parts shown from what teachers and lines say of them. */
+/* The distance of logits for the parts shown from what teachers, networks and linear models, say of
+ * them. */
 static double distil_one(const struct tr_step *s, size_t index, uint32_t shown, const float *logits,
 			 float *slope)
 {
 	const struct tr_plan *plan = s->plan;
 	const struct tr_scores *t = plan->teacher;
 	const double weight = 1.0 / (double)s->batch;
-	const float *line = plan->lines ? tr_lines_of(plan->lines, shown, index) : NULL;
+	const float *linear =
+	    plan->linear ? tr_linear_teachers_of(plan->linear, shown, index) : NULL;
 	double loss = 0;
 
 	if (t != NULL) {
@@ -83,9 +85,9 @@ static double distil_one(const struct tr_step *s, size_t index, uint32_t shown, 
 
 		loss += tr_net_distil(s->net, logits, said, weight, slope);
 	}
-	if (line != NULL) {
-		loss += tr_net_distil(s->net, logits, line,
-				      weight * (double)s->net->task->hyper.line_loss, slope);
+	if (linear != NULL) {
+		loss += tr_net_distil(s->net, logits, linear,
+				      weight * (double)s->net->task->hyper.linear_loss, slope);
 	}
 	return loss;
 }

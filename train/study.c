@@ -319,7 +319,7 @@ static void scale_whole(const struct tr_study *s, struct tr_trained *t)
 	tr_set_scale(&t->net, t->temperature);
 }
 
-/* Penalties of the lines: geometric means of the folds'. */
+/* Penalties of the linear teachers: geometric means of the folds'. */
 static void choose_penalties(const struct tr_study *s, double penalty[TR_BASES])
 {
 	for (enum tr_base b = 0; b < TR_BASES; b++) {
@@ -328,7 +328,7 @@ static void choose_penalties(const struct tr_study *s, double penalty[TR_BASES])
 		for (size_t k = 0; k < s->runs; k++) {
 			sum += log(s->run[k].outcome.penalty[b]);
 		}
-		penalty[b] = exp(sum / (double)s->runs); /* 0 where there was no line */
+		penalty[b] = exp(sum / (double)s->runs); /* 0 where there was none */
 	}
 }
 

@@ -19,23 +19,23 @@ out:
 	return rc;
 }
 
-/* Beside lines of the same cases, where they teach. */
+/* Beside linear models of the same cases, where they teach. */
 static int run(struct tr_trained *t, const struct tr_data *d, struct tr_plan *plan,
 	       struct as_err *e)
 {
 	const struct tr_cases on = { plan->train, plan->trains, plan->stop, plan->stops };
-	struct tr_lines lines = { 0 };
+	struct tr_linear_teachers linear = { 0 };
 	int rc;
 
-	if (d->task->hyper.line_loss > 0) {
-		TRY(tr_lines_fit(&lines, d, plan->parts, &on, plan->penalty, e));
-		plan->lines = &lines;
+	if (d->task->hyper.linear_loss > 0) {
+		TRY(tr_linear_teachers_fit(&linear, d, plan->parts, &on, plan->penalty, e));
+		plan->linear = &linear;
 	}
 	TRY(tr_run(&t->net, plan, &t->outcome, e));
 	memcpy(t->outcome.penalty, plan->penalty, sizeof t->outcome.penalty);
 out:
-	plan->lines = NULL;
-	tr_lines_free(&lines);
+	plan->linear = NULL;
+	tr_linear_teachers_free(&linear);
 	return rc;
 }
 

@@ -22,7 +22,7 @@ static const char TASK[] = "[task]\nname = small\ntarget = y\nkind = class\nlabe
 			   "[part.record]\nmodality = table\ncolumns = a:number, b:number\n"
 			   "[part.note]\nmodality = text\ncolumn = t\n"
 			   "[model]\nwidth = 16\nheads = 2\ntext_buckets = 256\ntext_embed = 8\n"
-			   "[train]\nepochs = 30\nrate = 0.003\nline_loss = 1\n";
+			   "[train]\nepochs = 30\nrate = 0.003\nlinear_loss = 1\n";
 
 static const char *cases(void)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * lines_test.c - linear models that a training learns from. */
+ * linear_teachers_test.c - linear models that a training learns from. */
 #include "core/tensor/gemm.h"
 #include "tests/train/batch.h"
-#include "train/lines.h"
+#include "train/linear_teachers.h"
 
 #include <math.h>
 
@@ -19,67 +19,70 @@ static void load(struct fix *f)
 	}
 }
 
-/* The lines of a training that is shown these parts. */
-static void fit_lines(struct tr_lines *l, const struct fix *f, uint32_t parts)
+/* The linear teachers of a training that is shown these parts. */
+static void fit_teachers(struct tr_linear_teachers *l, const struct fix *f, uint32_t parts)
 {
 	double penalty[TR_BASES] = { 0 };
 	struct as_err e = { 0 };
 
-	ok(tr_lines_fit(l, &f->d, parts, &on, penalty, &e));
+	ok(tr_linear_teachers_fit(l, &f->d, parts, &on, penalty, &e));
 }
 
-Test(train_lines, of_the_parts_shown_the_line_that_reads_most_of_them_speaks)
+Test(train_linear_teachers, of_the_parts_shown_the_model_that_reads_most_of_them_speaks)
 {
 	static struct fix f;
-	struct tr_lines l;
+	struct tr_linear_teachers l;
 
 	load(&f);
-	fit_lines(&l, &f, UINT32_MAX);
+	fit_teachers(&l, &f, UINT32_MAX);
 	for (size_t i = 0; i < CASES; i++) {
-		cr_assert(eq(ptr, (void *)tr_lines_of(&l, BOTH, i), l.z[TR_BOTH] + 2 * i));
-		cr_assert(eq(ptr, (void *)tr_lines_of(&l, RECORD, i), l.z[TR_RECORD] + 2 * i));
-		cr_assert(eq(ptr, (void *)tr_lines_of(&l, NOTE, i), l.z[TR_WORDS] + 2 * i));
-		cr_assert(zero(ptr, (void *)tr_lines_of(&l, 0, i)));
+		cr_assert(
+		    eq(ptr, (void *)tr_linear_teachers_of(&l, BOTH, i), l.z[TR_BOTH] + 2 * i));
+		cr_assert(
+		    eq(ptr, (void *)tr_linear_teachers_of(&l, RECORD, i), l.z[TR_RECORD] + 2 * i));
+		cr_assert(
+		    eq(ptr, (void *)tr_linear_teachers_of(&l, NOTE, i), l.z[TR_WORDS] + 2 * i));
+		cr_assert(zero(ptr, (void *)tr_linear_teachers_of(&l, 0, i)));
 	}
-	tr_lines_free(&l);
+	tr_linear_teachers_free(&l);
 	fix_close(&f);
 }
 
-Test(train_lines, a_training_without_a_part_has_no_line_that_reads_it)
+Test(train_linear_teachers, a_training_without_a_part_has_no_model_that_reads_it)
 {
 	static struct fix f;
-	struct tr_lines l;
+	struct tr_linear_teachers l;
 
 	load(&f);
-	fit_lines(&l, &f, NOTE);
+	fit_teachers(&l, &f, NOTE);
 	cr_assert(zero(ptr, l.z[TR_BOTH]));
 	cr_assert(zero(ptr, l.z[TR_RECORD]));
-	cr_assert(eq(ptr, (void *)tr_lines_of(&l, BOTH, 7), l.z[TR_WORDS] + 14));
-	cr_assert(zero(ptr, (void *)tr_lines_of(&l, RECORD, 7)));
-	tr_lines_free(&l);
+	cr_assert(eq(ptr, (void *)tr_linear_teachers_of(&l, BOTH, 7), l.z[TR_WORDS] + 14));
+	cr_assert(zero(ptr, (void *)tr_linear_teachers_of(&l, RECORD, 7)));
+	tr_linear_teachers_free(&l);
 	fix_close(&f);
 }
 
-Test(train_lines, a_part_that_no_case_has_silences_no_line)
+Test(train_linear_teachers, a_part_that_no_case_has_silences_no_model)
 {
 	static struct fix f;
-	struct tr_lines l;
+	struct tr_linear_teachers l;
 
 	load(&f);
 	for (size_t i = 0; i < CASES; i++) {
 		f.d.v[i].parts &= RECORD;
 	}
-	fit_lines(&l, &f, UINT32_MAX);
+	fit_teachers(&l, &f, UINT32_MAX);
 	cr_assert(zero(ptr, l.z[TR_WORDS]));
-	cr_assert(eq(ptr, (void *)tr_lines_of(&l, RECORD, 3), l.z[TR_BOTH] + 6));
-	cr_assert(zero(ptr, (void *)tr_lines_of(&l, 0, 3)));
-	tr_lines_free(&l);
+	cr_assert(eq(ptr, (void *)tr_linear_teachers_of(&l, RECORD, 3), l.z[TR_BOTH] + 6));
+	cr_assert(zero(ptr, (void *)tr_linear_teachers_of(&l, 0, 3)));
+	tr_linear_teachers_free(&l);
 	fix_close(&f);
 }
 
-/* What baseline b predicts of a case, from what its line says. */
-static void answer(const struct fix *f, const struct tr_lines *l, enum tr_base b, size_t i,
-		   float *p)
+/* What baseline b predicts of a case, from what the model says. */
+static void answer(const struct fix *f, const struct tr_linear_teachers *l, enum tr_base b,
+		   size_t i, float *p)
 {
 	const float *z = l->z[b] + i * l->c;
 	double mean;
@@ -97,7 +100,7 @@ static void answer(const struct fix *f, const struct tr_lines *l, enum tr_base b
 	}
 }
 
-static void check_lines(struct fix *f)
+static void check_teachers(struct fix *f)
 {
 	const struct tr_split s = { .train = index_of,
 				    .trains = TRAINS,
@@ -109,10 +112,10 @@ static void check_lines(struct fix *f)
 	float said[2];
 	float thresholds[IO_LABELS_MAX];
 	double penalty[TR_BASES] = { 0 };
-	struct tr_lines l;
+	struct tr_linear_teachers l;
 	struct as_err e = { 0 };
 
-	ok(tr_lines_fit(&l, &f->d, BOTH, &on, penalty, &e));
+	ok(tr_linear_teachers_fit(&l, &f->d, BOTH, &on, penalty, &e));
 	for (enum tr_base b = TR_RECORD; b < TR_BASES; b++) {
 		ok(tr_base_predict(&f->d, b, &s, index_of, CASES, p, thresholds, &e));
 		for (size_t i = 0; i < CASES; i++) {
@@ -122,16 +125,16 @@ static void check_lines(struct fix *f)
 			}
 		}
 	}
-	tr_lines_free(&l);
+	tr_linear_teachers_free(&l);
 }
 
 /* What they say is what the baselines predict, before softmax or sigmoid, or standardised. */
-Test(train_lines, a_line_is_the_baseline_of_its_name)
+Test(train_linear_teachers, a_model_is_the_baseline_of_its_name)
 {
 	static struct fix f;
 
 	load(&f);
-	check_lines(&f);
+	check_teachers(&f);
 	fix_close(&f);
 }
 
@@ -166,81 +169,81 @@ static void load_other(struct fix *f, enum io_kind kind)
 	ok(tr_data_load(&f->d, &f->task, &f->how, f->pool, &e));
 }
 
-Test(train_lines, a_line_is_the_baseline_of_its_name_for_several_labels_and_for_a_value)
+Test(train_linear_teachers, a_model_is_the_baseline_of_its_name_for_several_labels_and_for_a_value)
 {
 	static struct fix f;
 
 	load_other(&f, IO_MULTI);
-	check_lines(&f);
+	check_teachers(&f);
 	fix_close(&f);
 	load_other(&f, IO_VALUE);
-	check_lines(&f);
+	check_teachers(&f);
 	fix_close(&f);
 }
 
-Test(train_lines, a_penalty_that_is_given_is_kept_and_one_that_is_not_is_told)
+Test(train_linear_teachers, a_penalty_that_is_given_is_kept_and_one_that_is_not_is_told)
 {
 	static struct fix f;
 	const struct tr_cases all = { index_of, CASES, NULL, 0 };
 	double penalty[TR_BASES] = { 0 };
 	double given[TR_BASES];
-	struct tr_lines chosen;
-	struct tr_lines same;
-	struct tr_lines strong;
+	struct tr_linear_teachers chosen;
+	struct tr_linear_teachers same;
+	struct tr_linear_teachers strong;
 	struct as_err e = { 0 };
 
 	load(&f);
-	ok(tr_lines_fit(&chosen, &f.d, BOTH, &on, penalty, &e));
+	ok(tr_linear_teachers_fit(&chosen, &f.d, BOTH, &on, penalty, &e));
 	cr_assert(zero(dbl, penalty[TR_MAJORITY]));
 	for (enum tr_base b = TR_RECORD; b < TR_BASES; b++) {
 		cr_assert(lt(dbl, 0, penalty[b]));
 		given[b] = penalty[b];
 	}
-	ok(tr_lines_fit(&same, &f.d, BOTH, &on, given, &e));
+	ok(tr_linear_teachers_fit(&same, &f.d, BOTH, &on, given, &e));
 	for (size_t i = 0; i < (size_t)2 * CASES; i++) { /* one minimum, from another start */
 		cr_assert(epsilon_eq(flt, same.z[TR_BOTH][i], chosen.z[TR_BOTH][i], 0.02F));
 	}
 	for (enum tr_base b = TR_RECORD; b < TR_BASES; b++) {
 		given[b] = 1e3;
 	}
-	ok(tr_lines_fit(&strong, &f.d, BOTH, &all, given, &e));
+	ok(tr_linear_teachers_fit(&strong, &f.d, BOTH, &all, given, &e));
 	for (size_t i = 0; i < CASES; i++) {
 		cr_assert(lt(dbl, fabs((double)strong.z[TR_BOTH][2 * i]), 0.1));
 	}
 	cr_assert(eq(dbl, given[TR_BOTH], 1e3));
-	tr_lines_free(&strong);
-	tr_lines_free(&same);
-	tr_lines_free(&chosen);
+	tr_linear_teachers_free(&strong);
+	tr_linear_teachers_free(&same);
+	tr_linear_teachers_free(&chosen);
 	fix_close(&f);
 }
 
-Test(train_lines, the_gradient_of_a_batch_that_learns_from_them_is_that_of_its_loss,
+Test(train_linear_teachers, the_gradient_of_a_batch_that_learns_from_them_is_that_of_its_loss,
      .init = tn_init)
 {
 	static struct batch b;
 	double penalty[TR_BASES] = { 0 };
-	struct tr_lines l;
+	struct tr_linear_teachers l;
 	struct as_err e = { 0 };
 	float *g;
 	double worst;
 
 	load(&b.f);
 	b.f.task.hyper.alone_loss = 0.5F;
-	b.f.task.hyper.line_loss = 2;
-	ok(tr_lines_fit(&l, &b.f.d, BOTH, &on, penalty, &e));
-	batch_open(&b, &(struct tr_plan){ .parts = BOTH, .sd = 1, .seed = 1, .lines = &l });
+	b.f.task.hyper.linear_loss = 2;
+	ok(tr_linear_teachers_fit(&l, &b.f.d, BOTH, &on, penalty, &e));
+	batch_open(&b, &(struct tr_plan){ .parts = BOTH, .sd = 1, .seed = 1, .linear = &l });
 	batch_move(&b, 0.05F);
 	g = batch_gradient(&b);
 	worst = gradcheck(batch_loss, &b, b.net.ps.v, g, b.net.fuse.scale, 29, 1e-2F);
 	cr_assert(lt(dbl, worst, 2e-3), "%g", worst);
 	free(g);
 	batch_close(&b);
-	tr_lines_free(&l);
+	tr_linear_teachers_free(&l);
 }
 
 /* Mean distance of what a network says of the record alone (the note, index 1, is masked) from what
- * the line on it says: in log-odds; of a value in standard deviations. */
-static double distance(struct fix *f, float line_loss, double penalty[TR_BASES])
+ * the model of it says: in log-odds; of a value in standard deviations. */
+static double distance(struct fix *f, float linear_loss, double penalty[TR_BASES])
 {
 	struct tr_plan plan = { .train = on.train,
 				.trains = on.trains,
@@ -254,20 +257,20 @@ static double distance(struct fix *f, float line_loss, double penalty[TR_BASES])
 				.watch = &f->watch };
 	struct tr_trained t;
 	struct tr_scores said;
-	struct tr_lines l;
+	struct tr_linear_teachers l;
 	struct as_err e = { 0 };
 	const float *x;
 	double sum = 0;
 
 	f->task.hyper.alone_loss = 1;
 	f->task.hyper.rate = 0.01F;
-	f->task.hyper.line_loss = line_loss;
+	f->task.hyper.linear_loss = linear_loss;
 	ok(tr_trained_fit(&t, &f->d, &plan, &e));
 	ok(tr_trained_score(&t, index_of, CASES, f->pool, &said, &e));
-	fit_lines(&l, f, BOTH);
+	fit_teachers(&l, f, BOTH);
 	x = tr_scores_of(&said, 2);
 	for (size_t i = 0; i < CASES; i++) {
-		const float *z = tr_lines_of(&l, RECORD, i);
+		const float *z = tr_linear_teachers_of(&l, RECORD, i);
 		const float *of = x + i * l.c;
 
 		for (size_t k = 0; k < l.c; k++) { /* a softmax knows differences alone */
@@ -277,13 +280,13 @@ static double distance(struct fix *f, float line_loss, double penalty[TR_BASES])
 		}
 	}
 	memcpy(penalty, t.outcome.penalty, sizeof t.outcome.penalty);
-	tr_lines_free(&l);
+	tr_linear_teachers_free(&l);
 	tr_scores_free(&said);
 	tr_trained_free(&t);
 	return sum;
 }
 
-Test(train_lines, a_network_comes_to_say_what_they_say, .init = tn_init)
+Test(train_linear_teachers, a_network_comes_to_say_what_they_say, .init = tn_init)
 {
 	static struct fix f;
 	double penalty[TR_BASES];
@@ -299,7 +302,7 @@ Test(train_lines, a_network_comes_to_say_what_they_say, .init = tn_init)
 	fix_close(&f);
 }
 
-static void learns_from_lines(enum io_kind kind)
+static void learns_from_teachers(enum io_kind kind)
 {
 	static struct fix f;
 	double penalty[TR_BASES];
@@ -313,18 +316,18 @@ static void learns_from_lines(enum io_kind kind)
 	fix_close(&f);
 }
 
-Test(train_lines, a_network_of_several_labels_comes_to_say_what_they_say, .init = tn_init)
+Test(train_linear_teachers, a_network_of_several_labels_comes_to_say_what_they_say, .init = tn_init)
 {
-	learns_from_lines(IO_MULTI);
+	learns_from_teachers(IO_MULTI);
 }
 
-Test(train_lines, a_network_of_a_value_comes_to_say_what_they_say, .init = tn_init)
+Test(train_linear_teachers, a_network_of_a_value_comes_to_say_what_they_say, .init = tn_init)
 {
-	learns_from_lines(IO_VALUE);
+	learns_from_teachers(IO_VALUE);
 }
 
 /* Of a model of all cases nobody chooses the penalty: it is the folds'. */
-Test(train_lines, the_model_of_all_cases_has_the_penalties_of_its_folds, .init = tn_init)
+Test(train_linear_teachers, the_model_of_all_cases_has_the_penalties_of_its_folds, .init = tn_init)
 {
 	static struct fix f;
 	struct tr_study s;
@@ -332,7 +335,7 @@ Test(train_lines, the_model_of_all_cases_has_the_penalties_of_its_folds, .init =
 
 	load(&f);
 	f.task.hyper.epochs = 2;
-	f.task.hyper.line_loss = 1;
+	f.task.hyper.linear_loss = 1;
 	f.o.folds = 3;
 	ok(tr_study_run(&s, &f.d, &f.o, &e));
 	for (enum tr_base b = TR_RECORD; b < TR_BASES; b++) {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "train/lines.h"
+#include "train/linear_teachers.h"
 
 #include <stdlib.h>
 
 /* Who is asked first. */
 static const enum tr_base order[] = { TR_BOTH, TR_RECORD, TR_WORDS };
 
-int tr_lines_fit(struct tr_lines *l, const struct tr_data *d, uint32_t parts,
-		 const struct tr_cases *on, double *penalty, struct as_err *e)
+int tr_linear_teachers_fit(struct tr_linear_teachers *l, const struct tr_data *d, uint32_t parts,
+			   const struct tr_cases *on, double *penalty, struct as_err *e)
 {
 	uint32_t there = 0;
 	int rc = AS_OK;
@@ -15,7 +15,7 @@ int tr_lines_fit(struct tr_lines *l, const struct tr_data *d, uint32_t parts,
 	for (size_t i = 0; i < on->trains; i++) {
 		there |= d->v[on->train[i]].parts;
 	}
-	*l = (struct tr_lines){ .c = d->task->kind == IO_VALUE ? 1 : d->task->labels };
+	*l = (struct tr_linear_teachers){ .c = d->task->kind == IO_VALUE ? 1 : d->task->labels };
 	for (size_t i = 0; i < sizeof order / sizeof *order && rc == AS_OK; i++) {
 		const enum tr_base b = order[i];
 
@@ -28,15 +28,15 @@ int tr_lines_fit(struct tr_lines *l, const struct tr_data *d, uint32_t parts,
 	return rc;
 }
 
-void tr_lines_free(struct tr_lines *l)
+void tr_linear_teachers_free(struct tr_linear_teachers *l)
 {
 	for (size_t b = 0; b < TR_BASES; b++) {
 		free(l->z[b]);
 	}
-	*l = (struct tr_lines){ 0 };
+	*l = (struct tr_linear_teachers){ 0 };
 }
 
-const float *tr_lines_of(const struct tr_lines *l, uint32_t shown, size_t index)
+const float *tr_linear_teachers_of(const struct tr_linear_teachers *l, uint32_t shown, size_t index)
 {
 	for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
 		const enum tr_base b = order[i];
