@@ -296,7 +296,7 @@ Test(daemon_children, other_settings_replace_only_what_they_change)
 	apply(&h, settings(2, ""), 2, 7);
 	dm_children_start(&h.d, -1); /* those that had not begun are gone; nobody begins */
 	apply(&h, settings(2, ""), 2, 2);
-	ok(io_config_load(&c, settings(1, ""), &e));
+	ok(io_config_load(&c, settings(1, "[encoder.other]\nplugin = other.so\n"), &e));
 	free(c.encoder[0].plugin);
 	c.encoder[0].plugin = as_strdup("nowhere.so");
 	fails(dm_children_apply(&h.d, &c, &e), AS_ENOINPUT, "[encoder.null]: plugin nowhere.so");
