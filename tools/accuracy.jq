@@ -158,7 +158,7 @@ def pretraining:
   . as $all
   | head(["labelled cases", "seeds", "auc from scratch", "with a base", "base - scratch",
       "scan alone from scratch", "with a base", "base - scratch"]),
-    (("25", "50", "100", "120") as $n
+    (("25", "50", "100", "120", "160") as $n
       | ($all | of("scratch-" + $n)) as $s | ($all | of("base-" + $n)) as $b
       | select(($s | length) > 0 and ($b | length) > 0)
       | [$n, ($b | length | tostring), ($s | over_seeds(.metrics.auc)), ($b | over_seeds(.metrics.auc)),

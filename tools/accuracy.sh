@@ -46,7 +46,7 @@ variants() { # TASK
         echo curriculum-fifth
         ;;
     pretraining)
-        for labelled in 25 50 100 120; do
+        for labelled in 25 50 100 120 160; do
             for from in scratch base; do echo "$from-$labelled"; done
         done
         ;;
@@ -102,8 +102,11 @@ flags() { # TASK VARIANT
         echo --folds 5
         case $2 in noscan-*) echo --epochs 24 ;; esac
         ;;
-    pretraining-base-*) echo "--folds 5 --labelled ${2#*-} --pretrain --base-epochs 6" ;;
-    pretraining-*) echo "--folds 5 --labelled ${2#*-}" ;;
+    pretraining-*)
+        echo --folds 5
+        [ "${2#*-}" = 160 ] || echo "--labelled ${2#*-}" # 160 are all that a fold leaves
+        case $2 in base-*) echo "--pretrain --base-epochs 6" ;; esac
+        ;;
     importance-*) echo --folds 5 --epochs 24 ;;
     wdbc-*) echo --folds 5 ;;
     busi-*) echo --folds 5 --teachers 3 ;;
