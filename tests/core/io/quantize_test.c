@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/io/quantize.h"
 
+#include "core/tensor/q8.h"
 #include "tests/support/check.h"
 #include "tests/support/tmpdir.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 enum { ROWS = 20, COLS = 24 };
 
@@ -175,4 +178,85 @@ Test(io_quantize, a_pair_that_is_none_is_refused_by_name)
 	refuses(t, 2, "w: file has [3, 2], model wants [2, 3]");
 	t[0] = (struct io_tensor){ "w", "F32", 2, { 2, 3 }, wide, 24 };
 	refuses(t, 2, "w.scale: not a weight of this model");
+}
+
+/* Everything that does not fit stands in one message; names are too short or too long for a
+ * scale's. */
+Test(io_quantize, all_that_is_wrong_is_named_at_once)
+{
+	const int8_t low[] = { 1, 2, 3, 4, -128, 6 };
+	const float s[] = { 0.5F, 0.0F };
+	const float good[] = { 0.5F, 1.0F };
+	char name[NN_NAME_SIZE + 8];
+	struct io_tensor t[] = {
+		{ .name = "w",
+		  .dtype = "I8",
+		  .dims = 2,
+		  .shape = { 2, 3 },
+		  .data = low,
+		  .size = 6 },
+		{ "w.scale", "F32", 1, { 2 }, s, 8 },
+		{ "z", "F32", 1, { 2 }, good, 8 },
+		{ .dtype = "F32", .dims = 1, .shape = { 2 }, .data = good, .size = 8 },
+	};
+	struct nn_params ps = { 0 };
+	struct as_buf file = { 0 };
+	struct io_model m;
+	struct as_rng rng;
+	struct as_err e;
+
+	as_rng_seed(&rng, 1, 0);
+	memset(name, 'n', sizeof name);
+	(void)snprintf(name + NN_NAME_SIZE, sizeof name - NN_NAME_SIZE, ".scale");
+	t[3].name = name;
+	(void)nn_param_add(&ps, "", "b", 1, 2, 0, NN_ONE, 0.0F);
+	(void)nn_param_add(&ps, "", "w", 2, 3, NN_DECAY, NN_ONE, 0.0F);
+	nn_params_start(&ps, &rng);
+	for (int i = 0; i < 2; i++) {
+		t[1].data = i == 0 ? s : good;
+		ok(io_model_put(&file, t, 4, NULL, 0, &e));
+		ok(io_model_open_mem(&m, file.data, file.len, "m.st", &e));
+		fails(io_model_bind(&m, &ps, NULL, &e), AS_ESHAPE,
+		      i == 0 ? "m.st: b: missing; w.scale[1]: 0 is no scale; z: not a weight"
+			     : "m.st: b: missing; w[4]: -128, want -127 to 127; z: not a weight");
+		cr_assert(ne(ptr, strstr(e.msg, ".scale: not a weight of this model"), NULL));
+		io_model_close(&m);
+		as_buf_clear(&file);
+	}
+	as_buf_free(&file);
+	nn_params_free(&ps);
+}
+
+/* One column more than its layer's integer sums may have terms. */
+Test(io_quantize, matrix_that_is_too_wide_for_int8_is_named)
+{
+	enum { WIDE = TN_Q8_IN_MAX + 1 };
+	static int8_t w[WIDE];
+	const float s[] = { 1.0F };
+	const struct io_tensor t[] = {
+		{ .name = "w",
+		  .dtype = "I8",
+		  .dims = 2,
+		  .shape = { 1, WIDE },
+		  .data = w,
+		  .size = WIDE },
+		{ "w.scale", "F32", 1, { 1 }, s, 4 },
+	};
+	struct nn_params ps = { 0 };
+	struct nn_laid laid = { 0 };
+	struct as_buf file = { 0 };
+	struct io_model m;
+	struct as_rng rng;
+	struct as_err e;
+
+	as_rng_seed(&rng, 1, 0);
+	nn_param_serve(&ps, nn_param_add(&ps, "", "w", 1, WIDE, 0, NN_ONE, 0.0F), &laid, true);
+	nn_params_start(&ps, &rng);
+	ok(io_model_put(&file, t, 2, NULL, 0, &e));
+	ok(io_model_open_mem(&m, file.data, file.len, "m.st", &e));
+	fails(io_model_bind(&m, &ps, NULL, &e), AS_ESHAPE,
+	      "m.st: w: int8 weights of 65537 columns");
+	io_model_close(&m);
+	as_buf_free(&file);
+	nn_params_free(&ps);
 }
