@@ -206,5 +206,6 @@ Test(daemon_cases, models_may_be_answered_in_any_order)
 		       HALL_DIM + 1);
 	desk_say(&h, work, "LOADED", json);
 	cr_assert(dm_worker_has(h.d.workers, n) != dm_worker_has(h.d.workers, h.d.streams->model));
+	dm_model_leave(&h.d, n);
 	close_all(&h, work);
 }
