@@ -203,7 +203,8 @@ def shuffles:
   | target("\($k) (alone \($alone | fixed)) shuffled: lower by more than one error";
       "-\($drop | fixed) ± \($e | fixed)"; $drop > $e);
 
-def first_three: map(select(.seed <= 3));
+# Those of the first three seeds, where there are more beside them; else nothing.
+def first_three: select(length > 3) | map(select(.seed <= 3)) | select(length == 3);
 
 def targets($name):
   if $name == "before-biopsy" then

@@ -62,6 +62,31 @@ Test(assay_cmd_eval, simple_methods_are_scored_beside_the_model, .init = tn_init
 	capture_free(&c);
 }
 
+/* Where every target is the other way round, who learned from the scored cases would be right. */
+Test(assay_cmd_eval, simple_methods_never_learn_from_the_cases_that_are_scored, .init = tn_init)
+{
+	struct as_buf csv = { 0 };
+	struct json_t *doc = NULL;
+	const struct json_t *record;
+	struct as_err e = { 0 };
+	struct capture c;
+
+	as_buf_puts(&csv, "case,s,a,t,y\n");
+	for (int i = 0; i < 60; i++) {
+		as_buf_printf(&csv, "d%d,dev,%d,plain words,%s\n", i, i % 2 ? 10 + i % 7 : i % 5,
+			      i % 2 ? "no" : "yes");
+	}
+	c = run(cmd_eval, "eval", trained(), "--data", tmpdir_file("other.csv", csv.data),
+		"--baselines", table(), "--json");
+	cr_assert(eq(int, c.rc, 0), "%s", c.err.data);
+	ok(io_json_parse(c.out.data, c.out.len, "scores", &doc, &e));
+	record = io_json_find(io_json_find(doc, "baselines"), "record");
+	cr_assert(epsilon_eq(dbl, io_json_find_num(record, "auc", 1), 0.0, 1e-9));
+	io_json_free(doc);
+	capture_free(&c);
+	as_buf_free(&csv);
+}
+
 Test(assay_cmd_eval, a_masked_part_needs_no_column, .init = tn_init)
 {
 	const char *model = trained();
