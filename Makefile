@@ -171,7 +171,7 @@ faulty := $(foreach f,open read pread write pwrite fsync rename renameat2 unlink
 $(out)/run/core-store $(out)/run/core-io: private counted := $(faulty)
 $(out)/run/daemon: private counted := $(faulty) $(foreach f,waitpid pidfd_open epoll_ctl,-Wl,--wrap=$f)
 $(out)/run/core-bus: private counted := $(faulty) $(foreach f,ctx_new ctx_set ctx_term socket setsockopt getsockopt bind connect \
-	socket_monitor send msg_send recv msg_recv poll curve_keypair curve_public,-Wl,--wrap=zmq_$f) \
+	socket_monitor send msg_send recv msg_recv msg_init_size poll curve_keypair curve_public,-Wl,--wrap=zmq_$f) \
 	-Wl,--wrap=poll,--wrap=pthread_create
 runners := $(foreach r,$(with_tests),$(out)/run/$(subst /,-,$r)) $(out)/run/fuzz $(e2e)
 $(out)/obj/tests/%.o: private extra_cflags = -DBUILD_DIR='"$(abspath $(out))"' -DSOURCE_DIR='"$(CURDIR)"'

@@ -11,11 +11,16 @@ enum {
 	SHORT = 63,  /* most numbers and names */
 };
 
+void as_no_memory(size_t n)
+{
+	(void)fprintf(stderr, "out of memory: %zu bytes\n", n);
+	abort();
+}
+
 static void *checked(void *p, size_t n)
 {
 	if (p == NULL && n > 0) {
-		(void)fprintf(stderr, "out of memory: %zu bytes\n", n);
-		abort();
+		as_no_memory(n);
 	}
 	return p;
 }

@@ -23,7 +23,9 @@ void as_buf_put(struct as_buf *b, const void *data, size_t n);
 void as_buf_puts(struct as_buf *b, const char *s);
 void as_buf_printf(struct as_buf *b, const char *fmt, ...) AS_PRINTF(2, 3);
 
-/* malloc family that aborts where memory is exhausted. */
+/* Says so and aborts. */
+_Noreturn void as_no_memory(size_t n);
+/* malloc family that does this where memory is exhausted. */
 void *as_malloc(size_t n);
 void *as_calloc(size_t count, size_t size);
 void *as_realloc(void *p, size_t count, size_t size);

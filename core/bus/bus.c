@@ -2,6 +2,7 @@
 #include "core/base/buf.h"
 #include "core/bus/inside.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,12 +66,8 @@ void bus_close(struct bus *b)
 	if (b == NULL) {
 		return;
 	}
-	if (b->ctx != NULL) {
-		int bad;
-
-		do {
-			bad = zmq_ctx_term(b->ctx);
-		} while (bad != 0 && errno == EINTR);
+	while (b->ctx != NULL && zmq_ctx_term(b->ctx) != 0) {
+		assert(errno == EINTR); /* a signal: nothing else ends it early */
 	}
 	free(b);
 }
@@ -221,13 +218,10 @@ int bus_bind(struct bus_socket *s, const char *endpoint, const struct bus_curve 
 	size_t n = sizeof s->endpoint;
 	int rc;
 
-	rc = check_endpoint(endpoint, e);
-	rc = rc == AS_OK ? watch_network(s, endpoint, e) : rc;
-	if (rc == AS_OK && c != NULL) {
-		rc = bus_lock(s, c, true, e);
-	}
-	if (rc != AS_OK) {
-		return rc;
+	TRY(check_endpoint(endpoint, e));
+	TRY(watch_network(s, endpoint, e));
+	if (c != NULL) {
+		TRY(bus_lock(s, c, true, e));
 	}
 	s->touched = true;
 	if (zmq_bind(s->zmq, endpoint) != 0) {
@@ -236,7 +230,8 @@ int bus_bind(struct bus_socket *s, const char *endpoint, const struct bus_curve 
 	if (zmq_getsockopt(s->zmq, ZMQ_LAST_ENDPOINT, s->endpoint, &n) != 0) {
 		return bus_fail(e, "zmq_getsockopt", endpoint);
 	}
-	return AS_OK;
+out:
+	return rc;
 }
 
 const char *bus_endpoint(const struct bus_socket *s)
@@ -327,7 +322,7 @@ int bus_send(struct bus_socket *s, const struct bus_frame *f, size_t n, struct a
 		do {
 			bad = send_frame(s, &f[i], i + 1 < n);
 		} while (bad != 0 && errno == EINTR);
-		if (bad != 0 && rc == AS_OK) {
+		if (bad != 0) {
 			rc = bus_fail(e, "send to", s->endpoint);
 			if (i == 0) {
 				break;

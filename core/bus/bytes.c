@@ -46,8 +46,9 @@ bool bus_is_far(const struct bus_msg *m, size_t i)
 {
 	const char *at = zmq_msg_gets(&m->part[i].msg, "Peer-Address");
 
-	/* libzmq's of an ipc peer is localhost:UID:GID:PID, of a TCP peer its number. */
-	return at != NULL && at[0] != '\0' && strncmp(at, "localhost", strlen("localhost")) != 0;
+	/* libzmq's of an ipc peer is localhost:UID:GID:PID, of a TCP peer its number; one of this
+	 * process has none. */
+	return at != NULL && strncmp(at, "localhost", strlen("localhost")) != 0;
 }
 
 struct bus_bytes *bus_take(struct bus_msg *m, size_t i)
@@ -73,7 +74,7 @@ struct bus_bytes *bus_bytes_copy(const void *data, size_t n)
 	struct bus_bytes *b = as_malloc(sizeof *b);
 
 	if (zmq_msg_init_size(&b->msg, n) != 0) {
-		abort(); /* memory is exhausted: as as_malloc does */
+		as_no_memory(n);
 	}
 	if (n > 0) {
 		memcpy(zmq_msg_data(&b->msg), data, n);

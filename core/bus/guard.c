@@ -5,6 +5,7 @@
 #include "core/base/clock.h"
 #include "core/bus/inside.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 
 enum {
 	KEY_BYTES = 32,
-	CHANGE_MS = 5000,
+	CHANGE_MS = 100, /* between two looks at whether the thread has ended */
 	TEST_MS = 5000,
 	SECOND = 1000000000, /* between two lines about strangers (ns) */
 	/* Frames of a question. */
@@ -26,11 +27,11 @@ enum {
 };
 
 struct bus_guard {
-	struct bus_socket *zap;          /* the thread's, as are there, clients and told */
+	struct bus_socket *zap;          /* the thread's, as are there, clients and tell_at */
 	struct bus_socket *here, *there; /* lists go in, the one before comes out; NULL ends it */
 	struct bus_clients *clients;
 	struct as_log log;
-	int64_t told; /* monotonic ns of the last line about a stranger */
+	int64_t tell_at; /* no line about a stranger before (monotonic ns) */
 	pthread_t thread;
 	bool running;
 	atomic_bool ended;
@@ -39,8 +40,7 @@ struct bus_guard {
 
 static bool is(const struct bus_msg *m, size_t i, const char *text)
 {
-	return i < m->n && bus_size(m, i) == strlen(text) &&
-	       memcmp(bus_data(m, i), text, strlen(text)) == 0;
+	return bus_size(m, i) == strlen(text) && memcmp(bus_data(m, i), text, strlen(text)) == 0;
 }
 
 /* The client that is let in, or NULL. */
@@ -68,10 +68,10 @@ static void tell(struct bus_guard *g, const struct bus_msg *m, const char *key)
 	const int64_t now = as_mono_ns();
 	const unsigned long long n = atomic_fetch_add(&g->refused, 1) + 1;
 
-	if (m->n <= ADDRESS || (g->told != 0 && now - g->told < SECOND)) {
+	if (m->n <= ADDRESS || now < g->tell_at) {
 		return;
 	}
-	g->told = now;
+	g->tell_at = now + SECOND;
 	as_log(&g->log, AS_WARN, "KEY-REFUSED", "socket=%.*s address=%.*s key=%s count=%llu",
 	       (int)bus_size(m, DOMAIN), (const char *)bus_data(m, DOMAIN),
 	       (int)bus_size(m, ADDRESS), (const char *)bus_data(m, ADDRESS), key, n);
@@ -97,6 +97,20 @@ static int answer(struct bus_guard *g, const struct bus_msg *m, struct as_err *e
 	return bus_send(g->zap, f, sizeof f / sizeof *f, e);
 }
 
+/* The one before goes out. */
+static int take_list(struct bus_guard *g, struct bus_clients *l, struct as_err *e)
+{
+	struct bus_clients *old = g->clients;
+	int rc;
+
+	g->clients = l;
+	rc = bus_give(g->there, old, e);
+	if (rc != AS_OK) {
+		bus_clients_free(old);
+	}
+	return rc;
+}
+
 static void *work(void *arg)
 {
 	struct bus_guard *g = arg;
@@ -113,12 +127,7 @@ static void *work(void *arg)
 		}
 		rc = rc == AS_EAGAIN ? AS_OK : rc;
 		while (rc == AS_OK && got != NULL && bus_get(g->there, &got, &e) == AS_OK) {
-			struct bus_clients *old = g->clients;
-
-			if (got != NULL) {
-				g->clients = got;
-				rc = bus_give(g->there, old, &e);
-			}
+			rc = got != NULL ? take_list(g, got, &e) : AS_OK;
 		}
 	}
 	bus_msg_free(&m);
@@ -161,25 +170,33 @@ void bus_guard_halt(struct bus_guard *g)
 {
 	struct as_err e;
 
-	if (g->running && bus_give(g->here, NULL, &e) == AS_OK) {
+	if (g->running) {
+		/* It fails only while the context closes, and that ends the thread as well. */
+		(void)!bus_give(g->here, NULL, &e);
 		(void)pthread_join(g->thread, NULL);
 		g->running = false;
 	}
 }
 
-void bus_guard_close(struct bus_guard *g)
+/* Lists that nobody took. */
+static void drop_lists(struct bus_socket *s)
 {
 	struct as_err e;
-	void *old;
+	void *list;
 
+	while (s != NULL && bus_get(s, &list, &e) == AS_OK) {
+		bus_clients_free(list);
+	}
+}
+
+void bus_guard_close(struct bus_guard *g)
+{
 	if (g == NULL) {
 		return;
 	}
 	bus_guard_halt(g);
-	/* What a change that failed on its way did not wait for. */
-	while (g->here != NULL && bus_get(g->here, &old, &e) == AS_OK) {
-		bus_clients_free(old);
-	}
+	drop_lists(g->here);  /* a change failed before it came out */
+	drop_lists(g->there); /* the thread ended before it went in */
 	bus_socket_close(g->zap);
 	bus_socket_close(g->here);
 	bus_socket_close(g->there);
@@ -202,7 +219,6 @@ unsigned long long bus_guard_refused(const struct bus_guard *g)
 int bus_guard_change(struct bus_guard *g, struct bus_clients *clients, struct as_err *e)
 {
 	struct bus_poll item = { .socket = g->here };
-	const int64_t until = as_mono_ns() + CHANGE_MS * INT64_C(1000000);
 	struct as_err ignored;
 	void *old;
 	int rc;
@@ -214,10 +230,8 @@ int bus_guard_change(struct bus_guard *g, struct bus_clients *clients, struct as
 		goto out;
 	}
 	while (bus_get(g->here, &old, &ignored) != AS_OK) {
-		if (as_mono_ns() > until) {
-			return as_fail(e, AS_EPERM, "the thread that checks keys does not answer");
-		}
-		TRY(bus_poll(&item, 1, 100, e));
+		TRY(bus_guard_check(g, e));
+		TRY(bus_poll(&item, 1, CHANGE_MS, e));
 	}
 	bus_clients_free(old);
 out:
@@ -225,20 +239,17 @@ out:
 }
 
 /* What libzmq says of the knock first: an event's number, 0 for nothing. */
-static int hear(void *monitor)
+static int hear(struct bus_socket *monitor)
 {
-	zmq_pollitem_t item = { .socket = monitor, .events = ZMQ_POLLIN };
-	zmq_msg_t msg;
+	struct bus_msg m = { 0 };
+	struct as_err e;
 	uint16_t event = 0;
 
-	if (zmq_poll(&item, 1, TEST_MS) <= 0) {
-		return 0;
+	if (bus_recv_wait(monitor, &m, TEST_MS, &e) == AS_OK) {
+		assert(bus_size(&m, 0) > sizeof event);
+		memcpy(&event, bus_data(&m, 0), sizeof event);
 	}
-	(void)zmq_msg_init(&msg);
-	if (zmq_msg_recv(&msg, monitor, 0) >= (int)sizeof event) {
-		memcpy(&event, zmq_msg_data(&msg), sizeof event);
-	}
-	(void)zmq_msg_close(&msg);
+	bus_msg_free(&m);
 	return event;
 }
 
@@ -254,19 +265,22 @@ int bus_guard_test(struct bus *b, const struct bus_keys *own, const char *endpoi
 	struct bus_options o = {
 		.type = BUS_DEALER, .endpoint = endpoint, .hwm = 1, .max_bytes = -1, .curve = &knock
 	};
+	const struct bus_options listen = { .type = BUS_PAIR,
+					    .endpoint = "inproc://knock",
+					    .max_bytes = -1 };
+	struct bus_socket *monitor = NULL;
 	struct bus_socket *server = NULL;
 	struct bus_socket *client = NULL;
-	void *monitor = zmq_socket(b->ctx, ZMQ_PAIR);
 	int rc;
 
 	/* The client comes first, so that the monitor listens before there is anybody to answer. */
 	TRY(bus_keys_make(&stranger, e));
 	TRY(bus_socket_open(&client, b, &o, e));
-	if (monitor == NULL || zmq_socket_monitor(client->zmq, "inproc://knock", events) != 0 ||
-	    zmq_connect(monitor, "inproc://knock") != 0) {
+	if (zmq_socket_monitor(client->zmq, listen.endpoint, events) != 0) {
 		rc = bus_fail(e, "the test of the keys at", endpoint);
 		goto out;
 	}
+	TRY(bus_socket_open(&monitor, b, &listen, e));
 	o.type = BUS_ROUTER;
 	o.bind = true;
 	o.curve = &door;
@@ -278,8 +292,6 @@ int bus_guard_test(struct bus *b, const struct bus_keys *own, const char *endpoi
 out:
 	bus_socket_close(client);
 	bus_socket_close(server);
-	if (monitor != NULL) {
-		(void)zmq_close(monitor);
-	}
+	bus_socket_close(monitor);
 	return rc;
 }

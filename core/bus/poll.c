@@ -9,21 +9,29 @@
 
 enum { POLL_MAX = 256 };
 
+/* A signal ends it early. */
+static int wait_for(struct pollfd *p, size_t n, int wait_ms, struct as_err *e)
+{
+	return poll(p, n, wait_ms) >= 0 || errno == EINTR
+		   ? AS_OK
+		   : as_fail(e, AS_EIO, "poll: %s", strerror(errno));
+}
+
 int bus_recv_wait(struct bus_socket *s, struct bus_msg *m, int wait_ms, struct as_err *e)
 {
 	const int64_t until = as_mono_ns() + (int64_t)wait_ms * 1000000;
 	struct pollfd p = { .fd = s->fd, .events = POLLIN };
-	int rc = bus_recv(s, m, e);
+	int rc;
 
-	while (rc == AS_EAGAIN && wait_ms != 0) {
+	while ((rc = bus_recv(s, m, e)) == AS_EAGAIN) {
 		const int64_t left = (until - as_mono_ns() + 999999) / 1000000;
 
-		if (wait_ms > 0 && left <= 0) {
+		if (wait_ms >= 0 && left <= 0) {
 			break;
 		}
-		(void)poll(&p, 1, wait_ms < 0 ? -1 : (int)left);
-		rc = bus_recv(s, m, e);
+		TRY(wait_for(&p, 1, wait_ms < 0 ? -1 : (int)left, e));
 	}
+out:
 	return rc;
 }
 
@@ -43,6 +51,7 @@ int bus_poll(struct bus_poll *item, size_t n, int wait_ms, struct as_err *e)
 {
 	struct pollfd p[POLL_MAX];
 	bool any = false;
+	int rc;
 
 	if (n > POLL_MAX) {
 		return as_fail(e, AS_EIO, "%zu things to wait for, at most %d", n, POLL_MAX);
@@ -54,13 +63,12 @@ int bus_poll(struct bus_poll *item, size_t n, int wait_ms, struct as_err *e)
 		any = any || item[i].in;
 		p[i] = (struct pollfd){ .fd = s ? s->fd : item[i].fd, .events = POLLIN };
 	}
-	if (poll(p, n, any ? 0 : wait_ms) < 0) {
-		return errno == EINTR ? AS_OK : as_fail(e, AS_EIO, "poll: %s", strerror(errno));
-	}
+	TRY(wait_for(p, n, any ? 0 : wait_ms, e));
 	for (size_t i = 0; i < n; i++) {
 		if (!item[i].in && (p[i].revents & (POLLIN | POLLERR)) != 0) {
 			item[i].in = item[i].socket == NULL || has_input(item[i].socket);
 		}
 	}
-	return AS_OK;
+out:
+	return rc;
 }

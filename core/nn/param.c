@@ -103,7 +103,7 @@ void nn_params_start(struct nn_params *ps, struct as_rng *rng)
 	assert(ps->v == NULL && ps->size > 0);
 	ps->v = aligned_alloc(64, (ps->size * sizeof *ps->v + 63) / 64 * 64);
 	if (ps->v == NULL) {
-		abort();
+		as_no_memory(ps->size * sizeof *ps->v);
 	}
 	for (size_t i = 0; i < ps->n; i++) {
 		start_one(&ps->p[i], ps->v + ps->p[i].at, rng);

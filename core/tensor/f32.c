@@ -100,7 +100,7 @@ struct tn_f32 *tn_f32_open(const float *w, size_t out, size_t in)
 			      .in = in,
 			      .panel = aligned_alloc(ALIGN, tn_round_up(bytes, ALIGN)) };
 	if (t->panel == NULL) {
-		abort();
+		as_no_memory(bytes);
 	}
 	tn_f32_pack(w, in, out, in, t->panel);
 	return t;

@@ -49,7 +49,7 @@ int tn_q8_open(struct tn_q8 **out, const int8_t *w, const float *scale, size_t r
 	q->stride = tn_panel_size(in);
 	q->panel = aligned_alloc(ALIGN, tn_round_up(rows, TN_PANEL) / TN_PANEL * q->stride);
 	if (q->panel == NULL) {
-		abort();
+		as_no_memory(rows * q->stride);
 	}
 	q->scale = as_malloc(rows * sizeof *q->scale);
 	q->shift = as_calloc(rows, sizeof *q->shift);

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The bus with each call of libzmq and of the system that it makes failing: an error that says so
  * and leaves nothing behind, or what was to be done. */
-#include "core/base/buf.h"
-#include "core/bus/call.h"
-#include "core/bus/clients.h"
-#include "core/bus/guard.h"
 #include "core/bus/inside.h"
-#include "core/bus/keys.h"
-#include "tests/support/check.h"
-#include "tests/support/fault.h"
-#include "tests/support/tmpdir.h"
+#include "tests/core/bus/faults.h"
 
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdio.h>
 
 TestSuite(bus_fault, .timeout = 120);
@@ -28,70 +24,56 @@ FAULT_WRAP(int, zmq_bind, FAULT_OTHER, -1, (void *s, const char *at), (s, at))
 FAULT_WRAP(int, zmq_connect, FAULT_OTHER, -1, (void *s, const char *at), (s, at))
 FAULT_WRAP(int, zmq_socket_monitor, FAULT_OTHER, -1, (void *s, const char *at, int what),
 	   (s, at, what))
-FAULT_WRAP(int, zmq_send, FAULT_AGAIN, -1, (void *s, const void *p, size_t n, int f), (s, p, n, f))
-FAULT_WRAP(int, zmq_msg_send, FAULT_AGAIN, -1, (zmq_msg_t * m, void *s, int f), (m, s, f))
+FAULT_WRAP(int, zmq_send, FAULT_WRITE, -1, (void *s, const void *p, size_t n, int f), (s, p, n, f))
+FAULT_WRAP(int, zmq_msg_send, FAULT_WRITE, -1, (zmq_msg_t * m, void *s, int f), (m, s, f))
 FAULT_WRAP(int, zmq_recv, FAULT_READ, -1, (void *s, void *p, size_t n, int f), (s, p, n, f))
 FAULT_WRAP(int, zmq_msg_recv, FAULT_READ, -1, (zmq_msg_t * m, void *s, int f), (m, s, f))
+FAULT_WRAP(int, zmq_msg_init_size, FAULT_MEMORY, zmq_msg_init(m) - 1, (zmq_msg_t * m, size_t n),
+	   (m, n))
 FAULT_WRAP(int, zmq_poll, FAULT_READ, -1, (zmq_pollitem_t * i, int n, long ms), (i, n, ms))
 FAULT_WRAP(int, zmq_curve_keypair, FAULT_OTHER, -1, (char *p, char *s), (p, s))
 FAULT_WRAP(int, zmq_curve_public, FAULT_OTHER, -1, (char *p, const char *s), (p, s))
-FAULT_WRAP(int, poll, FAULT_READ, -1, (struct pollfd * p, nfds_t n, int ms), (p, n, ms))
-FAULT_WRAP(int, pthread_create, FAULT_OTHER, EAGAIN,
-	   (pthread_t * t, const pthread_attr_t *a, void *(*fn)(void *), void *arg),
-	   (t, a, fn, arg))
 
-static const struct as_log silent = { .fd = 2, .level = AS_ERROR, .who = "test" };
+/* Sends a message when the next wait begins; how long that was to be. */
+static struct bus_socket *sends_meanwhile;
+static int asked_ms;
 
-enum { WAIT_MS = 20000, TRIES = 500 };
-
-/* Everything that a test has, so that each way out closes it. */
-struct room {
-	struct bus *bus;
-	struct bus_socket *front, *client;
-	struct bus_keys own, guest;
-	struct bus_clients *clients;
-	struct bus_guard *guard;
-	struct bus_msg m;
-	struct bus_call c;
-	const char *path;
-};
-
-static void room_close(struct room *r)
+int __real_poll(struct pollfd *p, nfds_t n, int ms);
+int __wrap_poll(struct pollfd *p, nfds_t n, int ms);
+int __wrap_poll(struct pollfd *p, nfds_t n, int ms)
 {
-	bus_call_free(&r->c);
-	bus_msg_free(&r->m);
-	bus_socket_close(r->client);
-	bus_socket_close(r->front);
-	bus_guard_close(r->guard);
-	bus_clients_free(r->clients);
-	bus_close(r->bus);
+	struct as_err e = { 0 };
+
+	if (fault_hits(FAULT_READ)) {
+		return -1;
+	}
+	asked_ms = ms;
+	if (sends_meanwhile != NULL) {
+		ok(bus_give(sends_meanwhile, NULL, &e));
+		sends_meanwhile = NULL;
+	}
+	return __real_poll(p, n, ms);
 }
 
-typedef int (*act_fn)(struct room *r, struct as_err *e);
+struct fault in_thread;
+static void *(*thread_work)(void *);
 
-/* Each call once; *refused: how often that was an error. */
-static size_t sweep(act_fn act, int number, size_t *refused)
+static void *begin_thread(void *arg)
 {
-	size_t fired = 1;
-	size_t n = 0;
+	void *out;
 
-	*refused = 0;
-	while (fired > 0) {
-		struct room r = { .path = tmpdir_path("door") };
-		struct as_err e = { 0 };
-		int rc;
+	fault = in_thread;
+	out = thread_work(arg);
+	in_thread = fault;
+	return out;
+}
 
-		fault = (struct fault){ .at = ++n, .number = number };
-		rc = act(&r, &e);
-		fired = fault.fired;
-		fault = (struct fault){ 0 };
-		room_close(&r);
-		cr_assert(rc == AS_OK || (fired > 0 && e.code == rc && e.msg[0] != '\0'),
-			  "call %zu: %d, %s", n, rc, e.msg);
-		*refused += rc != AS_OK;
-		cr_assert(lt(sz, n, (size_t)TRIES));
-	}
-	return n - 1;
+int __real_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*fn)(void *), void *arg);
+int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*fn)(void *), void *arg);
+int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*fn)(void *), void *arg)
+{
+	thread_work = fn;
+	return fault_hits(FAULT_OTHER) ? EAGAIN : __real_pthread_create(t, a, begin_thread, arg);
 }
 
 static int open_every_kind(struct room *r, struct as_err *e)
@@ -180,13 +162,183 @@ Test(bus_fault, question_is_answered_or_fails)
 	cr_assert(lt(sz, (size_t)20, refused));
 }
 
+/* A subscription is asked for and admitted, and what is published comes. */
+static int publish(struct room *r, struct as_err *e)
+{
+	const struct bus_frame f[] = { { "a topic", 7, NULL }, { "news", 4, NULL } };
+	struct bus_options o = {
+		.type = BUS_XPUB, .endpoint = "inproc://feed", .bind = true, .hwm = 1, .admit = true
+	};
+	int rc;
+
+	TRY(bus_open(&r->bus, e));
+	TRY(bus_socket_open(&r->front, r->bus, &o, e));
+	o = (struct bus_options){ .type = BUS_SUB, .endpoint = o.endpoint, .hwm = 1 };
+	TRY(bus_socket_open(&r->client, r->bus, &o, e));
+	TRY(bus_subscribe(r->client, "a", e));
+	TRY(bus_recv_wait(r->front, &r->m, WAIT_MS, e));
+	cr_assert(eq(sz, bus_size(&r->m, 0), (size_t)2));
+	TRY(bus_admit(r->front, "a", 1, true, e));
+	TRY(bus_send(r->front, f, 2, e));
+	TRY(bus_recv_wait(r->client, &r->m, WAIT_MS, e));
+	cr_assert(eq(sz, r->m.n, (size_t)2));
+out:
+	return rc;
+}
+
+Test(bus_fault, news_come_or_the_subscription_fails)
+{
+	size_t refused;
+	const size_t n = sweep(publish, EIO, &refused);
+
+	cr_assert(lt(sz, (size_t)20, n));
+	cr_assert(eq(sz, refused, n));
+}
+
+static int hand_over(struct room *r, struct as_err *e)
+{
+	struct bus_options o = {
+		.type = BUS_PAIR, .endpoint = "inproc://pair", .bind = true, .max_bytes = -1
+	};
+	void *got = NULL;
+	int rc;
+
+	TRY(bus_open(&r->bus, e));
+	TRY(bus_socket_open(&r->front, r->bus, &o, e));
+	o.bind = false;
+	TRY(bus_socket_open(&r->client, r->bus, &o, e));
+	TRY(bus_give(r->client, r, e));
+	TRY(bus_get(r->front, &got, e));
+	cr_assert(eq(ptr, got, r));
+out:
+	return rc;
+}
+
 /* A signal is no failure. */
 Test(bus_fault, what_is_interrupted_is_done_again)
 {
+	static const act_fn acts[] = { ask_and_answer, publish, hand_over };
 	size_t refused;
 
-	cr_assert(lt(sz, (size_t)10, sweep(ask_and_answer, EINTR, &refused)));
-	cr_assert(zero(sz, refused));
+	for (size_t i = 0; i < sizeof acts / sizeof *acts; i++) {
+		cr_assert(lt(sz, (size_t)1, sweep(acts[i], EINTR, &refused)));
+		cr_assert(zero(sz, refused));
+	}
+}
+
+static size_t count_threads(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	size_t n = 0;
+
+	cr_assert(ne(ptr, dir, NULL));
+	while (readdir(dir) != NULL) {
+		n++;
+	}
+	(void)closedir(dir);
+	return n;
+}
+
+/* libzmq's threads have ended, whatever interrupted the wait for them. */
+Test(bus_fault, bus_that_is_interrupted_is_closed_all_the_same)
+{
+	const struct bus_options o = { .type = BUS_PULL, .endpoint = "inproc://x", .bind = true };
+	const size_t before = count_threads();
+	struct bus_socket *s = NULL;
+	struct as_err e = { 0 };
+	struct bus *bus = NULL;
+
+	ok(bus_open(&bus, &e));
+	ok(bus_socket_open(&s, bus, &o, &e));
+	cr_assert(lt(sz, before, count_threads()));
+	bus_socket_close(s);
+	fault = (struct fault){ .at = 1, .number = EINTR };
+	bus_close(bus);
+	cr_assert(eq(sz, fault.fired, (size_t)1));
+	fault = (struct fault){ 0 };
+	while (count_threads() > before) {
+		(void)sched_yield(); /* joined, and not yet gone from the list */
+	}
+}
+
+static void pair_open(struct room *r)
+{
+	struct as_err e = { 0 };
+
+	*r = (struct room){ 0 };
+	ok(hand_over(r, &e));
+}
+
+/* What follows the frame that failed is not taken for the beginning of the next message. */
+Test(bus_fault, message_that_fails_in_its_middle_ends_there)
+{
+	const struct bus_frame f[] = { { "1", 1, NULL }, { "2", 1, NULL }, { "3", 1, NULL } };
+	struct as_err e = { 0 };
+	struct room r;
+
+	pair_open(&r);
+	fault = (struct fault){ .at = 2, .number = EAGAIN };
+	fails(bus_send(r.client, f, 3, &e), AS_EAGAIN, "send to inproc://pair");
+	cr_assert(eq(sz, fault.calls, (size_t)3));
+	fault = (struct fault){ 0 };
+	ok(bus_send(r.client, f, 3, &e));
+	/* libzmq would not deliver the first: it did not hear of the failure. */
+	ok(bus_recv(r.front, &r.m, &e));
+	cr_assert(eq(sz, r.m.n, (size_t)2));
+	ok(bus_recv(r.front, &r.m, &e));
+	cr_assert(eq(sz, r.m.n, (size_t)3));
+	room_close(&r);
+}
+
+Test(bus_fault, request_that_cannot_be_sent_says_why)
+{
+	const struct bus_say say = { .verb = "HELLO" };
+	struct as_err e = { 0 };
+	struct room r;
+
+	pair_open(&r);
+	fault = (struct fault){ .at = 1, .number = EIO };
+	fails(bus_request(r.client, &say, WAIT_MS, &r.m, &r.c, &e), AS_EIO,
+	      "send to inproc://pair: Input/output error");
+	fault = (struct fault){ 0 };
+	room_close(&r);
+}
+
+Test(bus_fault, message_is_waited_for_as_long_as_was_asked)
+{
+	struct as_err e = { 0 };
+	struct room r;
+
+	pair_open(&r);
+	sends_meanwhile = r.client;
+	fails(bus_recv_wait(r.front, &r.m, 0, &e), AS_EAGAIN, "");
+	cr_assert(eq(ptr, sends_meanwhile, r.client), "it waited");
+	ok(bus_recv_wait(r.front, &r.m, -1, &e));
+	cr_assert(eq(ptr, sends_meanwhile, NULL), "it did not wait");
+	cr_assert(eq(int, asked_ms, -1));
+	cr_assert(eq(sz, bus_size(&r.m, 0), sizeof(void *)));
+	room_close(&r);
+}
+
+static sigjmp_buf aborted;
+
+static void back_from_abort(int sig)
+{
+	siglongjmp(aborted, sig);
+}
+
+Test(bus_fault, bytes_without_memory_end_the_process)
+{
+	struct bus_bytes *volatile b = NULL;
+
+	cr_assert(ne(ptr, signal(SIGABRT, back_from_abort), SIG_ERR));
+	if (sigsetjmp(aborted, 1) == 0) {
+		fault = (struct fault){ .at = 1, .number = ENOMEM };
+		b = bus_bytes_copy("abc", 3);
+	}
+	cr_assert(eq(sz, fault.fired, (size_t)1));
+	fault = (struct fault){ 0 };
+	cr_assert(zero(ptr, b), "it went on");
 }
 
 static int keep_keys(struct room *r, struct as_err *e)
@@ -235,62 +387,6 @@ Test(bus_fault, keys_that_cannot_be_written_leave_nothing)
 		cr_assert(eq(int, access(path, F_OK), rc == AS_OK ? 0 : -1));
 		cr_assert(eq(int, access(pub, F_OK), rc == AS_OK ? 0 : -1));
 	}
-}
-
-static void write_clients(void)
-{
-	(void)tmpdir_file("clients.ini",
-			  "[client.a]\nkey = rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7\n");
-	cr_assert(zero(int, chmod(tmpdir_path("clients.ini"), 0600)));
-}
-
-static int test_a_door(struct room *r, struct as_err *e)
-{
-	char at[BUS_ENDPOINT_SIZE];
-	int rc;
-
-	(void)snprintf(at, sizeof at, "ipc://%s", r->path);
-	TRY(bus_open(&r->bus, e));
-	TRY(bus_keys_make(&r->own, e));
-	TRY(bus_clients_load(&r->clients, tmpdir_path("clients.ini"), e));
-	TRY(bus_guard_open(&r->guard, r->bus, r->clients, &silent, e));
-	TRY(bus_guard_test(r->bus, &r->own, at, e));
-out:
-	return rc;
-}
-
-/* A test of the door that could not be made is none that was passed. */
-Test(bus_fault, door_is_tested_or_not_opened)
-{
-	size_t refused;
-	size_t n;
-
-	write_clients();
-	n = sweep(test_a_door, EIO, &refused);
-	cr_assert(lt(sz, (size_t)50, n));
-	cr_assert(eq(sz, refused, n));
-}
-
-static int open_guard(struct room *r, struct as_err *e)
-{
-	int rc;
-
-	TRY(bus_open(&r->bus, e));
-	TRY(bus_clients_load(&r->clients, tmpdir_path("clients.ini"), e));
-	TRY(bus_guard_open(&r->guard, r->bus, r->clients, &silent, e));
-	TRY(bus_guard_change(r->guard, r->clients, e));
-	TRY(bus_guard_check(r->guard, e));
-out:
-	return rc;
-}
-
-Test(bus_fault, guard_is_there_or_not)
-{
-	size_t refused;
-
-	write_clients();
-	cr_assert(lt(sz, (size_t)20, sweep(open_guard, EIO, &refused)));
-	cr_assert(lt(sz, (size_t)20, refused));
 }
 
 Test(bus_fault, what_libzmq_says_has_its_code)
