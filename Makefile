@@ -168,7 +168,8 @@ $(out)/run/fusion $(out)/run/encoders-text: private counted := -Wl,--wrap=malloc
 # Tests in which our own calls of the system fail (tests/support/fault.h).
 faulty := $(foreach f,open read pread write pwrite fsync rename renameat2 unlink access stat fstat fstatvfs ftruncate \
 	posix_fallocate mkdir opendir readdir mmap getrandom,-Wl,--wrap=$f)
-$(out)/run/core-store $(out)/run/core-io: private counted := $(faulty)
+$(out)/run/core-store: private counted := $(faulty) -Wl,--wrap=sqlite3_column_text
+$(out)/run/core-io: private counted := $(faulty)
 $(out)/run/daemon: private counted := $(faulty) $(foreach f,waitpid pidfd_open epoll_ctl,-Wl,--wrap=$f)
 $(out)/run/core-bus: private counted := $(faulty) $(foreach f,ctx_new ctx_set ctx_term socket setsockopt getsockopt bind connect \
 	socket_monitor send msg_send recv msg_recv msg_init_size poll curve_keypair curve_public,-Wl,--wrap=zmq_$f) \

@@ -196,15 +196,14 @@ static int do_load(struct st_store *s, struct dm_op *op, struct as_err *e)
 	return pass_on(op, e);
 }
 
-int dm_op_found(void *ctx, const struct st_case *c, const struct st_page *p, struct as_err *e)
+void dm_op_found(void *ctx, const struct st_case *c, const struct st_page *p)
 {
 	struct dm_op *op = ctx;
 	struct dm_found *f = op->founds ? &op->found[op->founds - 1] : NULL;
 	struct dm_page *page;
 
-	(void)e;
 	if (strcmp(c->stream, op->stream) != 0) {
-		return AS_OK;
+		return;
 	}
 	if (f == NULL || strcmp(f->id, c->kase) != 0) {
 		op->found = as_realloc(op->found, op->founds + 1, sizeof *op->found);
@@ -215,7 +214,7 @@ int dm_op_found(void *ctx, const struct st_case *c, const struct st_page *p, str
 		(void)snprintf(f->id, sizeof f->id, "%s", c->kase);
 	}
 	if (p->name == NULL) {
-		return AS_OK;
+		return;
 	}
 	f->page = as_realloc(f->page, f->pages + 1, sizeof *f->page);
 	page = &f->page[f->pages++];
@@ -225,7 +224,6 @@ int dm_op_found(void *ctx, const struct st_case *c, const struct st_page *p, str
 	(void)snprintf(page->name, sizeof page->name, "%s", p->name);
 	(void)snprintf(page->type, sizeof page->type, "%s", p->type);
 	(void)snprintf(page->sha256, sizeof page->sha256, "%s", p->sha256);
-	return AS_OK;
 }
 
 static int do_open(struct st_store *s, struct dm_op *op, struct as_err *e)

@@ -132,8 +132,7 @@ void dm_op_free(struct dm_op *op); /* accepts NULL */
 /* letters.c: the journal's side of LETTER. */
 int dm_letter_do(struct st_store *s, struct dm_op *op, struct as_err *e) AS_CHECKED;
 /* Collects the cases that the store reports, a call a page, in found of the op that is ctx. */
-int dm_op_found(void *ctx, const struct st_case *c, const struct st_page *p,
-		struct as_err *e) AS_CHECKED;
+void dm_op_found(void *ctx, const struct st_case *c, const struct st_page *p);
 
 /* keep.c: the journal's side of VERIFY and PURGE. */
 int dm_keep_do(struct st_store *s, struct dm_op *op, struct as_err *e) AS_CHECKED;

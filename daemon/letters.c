@@ -15,12 +15,11 @@ static const char *const words[] = {
 	[DM_LETTER_DROP] = "drop",
 };
 
-static int write_letter(void *ctx, const struct st_letter *l, struct as_err *e)
+static void write_letter(void *ctx, const struct st_letter *l)
 {
 	struct io_jw *w = ctx;
 	char time[AS_TIME_SIZE];
 
-	(void)e;
 	as_time_format(l->dead.time, time);
 	io_jw_obj(w, NULL);
 	io_jw_u64(w, "id", l->id);
@@ -34,7 +33,6 @@ static int write_letter(void *ctx, const struct st_letter *l, struct as_err *e)
 	io_jw_str(w, "ended", l->dead.ended);
 	io_jw_str(w, "time", time);
 	io_jw_end_obj(w);
-	return AS_OK;
 }
 
 /* The journal's side. One letter is shown as a list of itself. */

@@ -10,7 +10,7 @@ int st_bounds(struct st_store *s, const char *stream, struct st_bounds *out, str
 	const int rc = st_step(s, q, &row, e);
 
 	*out = (struct st_bounds){ .first = 1 };
-	if (rc == AS_OK && row) {
+	if (row) {
 		*out = (struct st_bounds){ .first = (uint64_t)sqlite3_column_int64(q, 0),
 					   .last = (uint64_t)sqlite3_column_int64(q, 1),
 					   .bytes = (uint64_t)sqlite3_column_int64(q, 2) };
@@ -25,7 +25,7 @@ static int read_number(struct st_store *s, sqlite3_stmt *q, bool *row, uint64_t 
 {
 	const int rc = st_step(s, q, row, e);
 
-	if (rc == AS_OK && *row) {
+	if (*row) {
 		*out = (uint64_t)sqlite3_column_int64(q, 0);
 	}
 	(void)sqlite3_reset(q);

@@ -77,6 +77,10 @@ void st_keep_files(struct st_store *s);
 /* The id of a case, 0 where there is none, and its number, 0 where it is not judged. */
 int st_case_id(struct st_store *s, const char *stream, const char *kase, sqlite3_int64 *id,
 	       sqlite3_int64 *seq, struct as_err *e) AS_CHECKED;
+/* Of a number that is given: its statement, on the row of body, sha256, purged; to be reset.
+ * AS_EFORMAT: it is not there. */
+int st_judgment(struct st_store *s, const char *stream, sqlite3_int64 seq, sqlite3_stmt **q,
+		struct as_err *e) AS_CHECKED;
 /* The case's pages are needed no more: its rows let go of the bytes now, the files after the
  * commit. */
 int st_pages_drop(struct st_store *s, sqlite3_int64 id, struct as_err *e) AS_CHECKED;

@@ -58,10 +58,7 @@ int st_dead_list(struct st_store *s, uint64_t after, size_t max, st_letter_fn fn
 	while ((rc = st_step(s, q, &row, e)) == AS_OK && row) {
 		const struct st_letter l = letter_of(q);
 
-		rc = fn(ctx, &l, e);
-		if (rc != AS_OK) {
-			break;
-		}
+		fn(ctx, &l);
 	}
 	(void)sqlite3_reset(q);
 	return rc;
@@ -79,10 +76,7 @@ static int find(struct st_store *s, uint64_t id, struct owner *o, struct as_err 
 	bool row;
 	int rc;
 
-	if (id == 0 || id > INT64_MAX) {
-		return as_fail(e, AS_ENOINPUT, "no dead letter %" PRIu64, id);
-	}
-	q = use_range(s, id - 1, id, 1);
+	q = use_range(s, id - 1, id, 1); /* of 0, or over INT64_MAX, the range is empty */
 	rc = st_step(s, q, &row, e);
 	if (rc == AS_OK && !row) {
 		rc = as_fail(e, AS_ENOINPUT, "no dead letter %" PRIu64, id);
@@ -142,7 +136,7 @@ static int choose_name(struct st_store *s, const struct owner *o, struct st_retr
 	if (r->as[0] != '\0') {
 		rc = is_taken(s, o, r->as, &taken, e);
 	}
-	for (int n = 2; r->as[0] == '\0' && n <= NAMES_MAX && taken && rc == AS_OK; n++) {
+	for (int n = 2; rc == AS_OK && r->as[0] == '\0' && n <= NAMES_MAX; n++) {
 		char name[sizeof r->as];
 
 		if (snprintf(name, sizeof name, "%.*s~%d", (int)(numbered ? stem : strlen(o->kase)),

@@ -119,7 +119,7 @@ void st_mark_put(struct st_store *s)
 {
 	const int i = (int)(s->commits & 1);
 
-	if (s->mark != NULL && !s->look) {
+	if (!s->look) {
 		memcpy(s->mark->slot[i].journal, s->journal, ST_JOURNAL_SIZE - 1);
 		s->mark->slot[i].commits = s->commits;
 		s->mark->slot[i].sum = sum_of(s->journal, s->commits);

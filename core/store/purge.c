@@ -18,15 +18,10 @@ struct judged {
 static int read_judged(struct st_store *s, const char *stream, sqlite3_int64 seq, struct judged *j,
 		       struct as_err *e)
 {
-	sqlite3_stmt *q = st_use(s, ST_SQL_JUDGMENT, (const char *const[]){ stream, NULL });
-	bool row;
-	int rc;
+	sqlite3_stmt *q;
+	int rc = st_judgment(s, stream, seq, &q, e);
 
-	(void)sqlite3_bind_int64(q, 2, seq);
-	rc = st_step(s, q, &row, e);
-	if (rc == AS_OK && !row) {
-		rc = as_fail(e, AS_EFORMAT, "stream %s has no number %lld", stream, seq);
-	} else if (rc == AS_OK) {
+	if (rc == AS_OK) {
 		j->bytes = sqlite3_column_bytes(q, 0);
 		(void)snprintf(j->sha256, sizeof j->sha256, "%s", sqlite3_column_text(q, 1));
 		j->purged = sqlite3_column_int(q, 2) != 0;
@@ -82,7 +77,7 @@ static int drop_parts(struct st_store *s, sqlite3_int64 kase, struct as_err *e)
 	static const enum st_sql steps[] = { ST_SQL_PAGES_GONE, ST_SQL_DEAD_GONE };
 	int rc = st_pages_drop(s, kase, e);
 
-	for (size_t i = 0; i < sizeof steps / sizeof *steps && rc == AS_OK; i++) {
+	for (size_t i = 0; rc == AS_OK && i < sizeof steps / sizeof *steps; i++) {
 		sqlite3_stmt *q = st_use(s, steps[i], NULL);
 
 		(void)sqlite3_bind_int64(q, 1, kase);

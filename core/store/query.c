@@ -18,7 +18,7 @@ int st_last(struct st_store *s, const char *stream, uint64_t *seq, char sha256[I
 	*seq = 0;
 	memset(sha256, '0', IO_DIGEST_SIZE - 1);
 	sha256[IO_DIGEST_SIZE - 1] = '\0';
-	if (rc == AS_OK && row) {
+	if (row) {
 		*seq = (uint64_t)sqlite3_column_int64(q, 0);
 		(void)snprintf(sha256, IO_DIGEST_SIZE, "%s", sqlite3_column_text(q, 1));
 	}
@@ -33,10 +33,24 @@ int st_case_id(struct st_store *s, const char *stream, const char *kase, sqlite3
 	bool row;
 	const int rc = st_step(s, q, &row, e);
 
-	*id = rc == AS_OK && row ? sqlite3_column_int64(q, 0) : 0;
-	*seq = rc == AS_OK && row ? sqlite3_column_int64(q, 2) : 0;
+	*id = row ? sqlite3_column_int64(q, 0) : 0;
+	*seq = row ? sqlite3_column_int64(q, 2) : 0;
 	(void)sqlite3_reset(q);
 	return rc;
+}
+
+int st_judgment(struct st_store *s, const char *stream, sqlite3_int64 seq, sqlite3_stmt **q,
+		struct as_err *e)
+{
+	bool row;
+	int rc;
+
+	*q = st_use(s, ST_SQL_JUDGMENT, (const char *const[]){ stream, NULL });
+	(void)sqlite3_bind_int64(*q, 2, seq);
+	rc = st_step(s, *q, &row, e);
+	return row || rc != AS_OK
+		   ? rc
+		   : as_fail(e, AS_EFORMAT, "stream %s has no number %lld", stream, seq);
 }
 
 int st_pages_drop(struct st_store *s, sqlite3_int64 id, struct as_err *e)
@@ -116,7 +130,6 @@ int st_find(struct st_store *s, const char *stream, const char *kase, enum st_st
 	sqlite3_int64 id;
 	sqlite3_int64 seq;
 	sqlite3_stmt *q;
-	bool row;
 	int rc;
 
 	rc = st_case_id(s, stream, kase, &id, &seq, e);
@@ -124,15 +137,10 @@ int st_find(struct st_store *s, const char *stream, const char *kase, enum st_st
 	if (rc != AS_OK || *state != ST_JUDGED) {
 		return rc;
 	}
-	q = st_use(s, ST_SQL_JUDGMENT, (const char *const[]){ stream, NULL });
-	(void)sqlite3_bind_int64(q, 2, seq);
-	rc = st_step(s, q, &row, e);
-	if (rc == AS_OK && row) {
-		rc = st_body_check(stream, seq, q, 0, e);
-	}
-	if (rc == AS_OK && row) {
-		as_buf_put(out, sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0));
-	}
+	TRY(st_judgment(s, stream, seq, &q, e));
+	TRY(st_body_check(stream, seq, q, 0, e));
+	as_buf_put(out, sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0));
+out:
 	(void)sqlite3_reset(q);
 	return rc;
 }

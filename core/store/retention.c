@@ -47,7 +47,7 @@ static int read_front(struct st_store *s, const char *stream, struct front *f, s
 	TRY(st_bounds(s, stream, &f->b, e));
 	q = st_use(s, ST_SQL_CURSOR_MIN, (const char *const[]){ stream, NULL });
 	TRY(st_step(s, q, &row, e));
-	if (row && sqlite3_column_type(q, 0) != SQLITE_NULL) {
+	if (sqlite3_column_type(q, 0) != SQLITE_NULL) {
 		f->cursor = (uint64_t)sqlite3_column_int64(q, 0);
 	}
 	(void)sqlite3_reset(q);
@@ -64,7 +64,7 @@ static int read_oldest(struct st_store *s, const char *stream, struct front *f, 
 
 	(void)sqlite3_bind_int64(q, 2, (sqlite3_int64)f->b.first);
 	rc = st_step(s, q, &row, e);
-	if (rc == AS_OK && row) {
+	if (row) {
 		*o = (struct oldest){ .row = sqlite3_column_int64(q, 0),
 				      .kase = sqlite3_column_int64(q, 1),
 				      .time = sqlite3_column_int64(q, 2),
@@ -85,7 +85,7 @@ static int drop_case(struct st_store *s, sqlite3_int64 kase, struct as_err *e)
 					     ST_SQL_CASE_GONE };
 	int rc = st_pages_drop(s, kase, e);
 
-	for (size_t i = 0; i < sizeof steps / sizeof *steps && rc == AS_OK; i++) {
+	for (size_t i = 0; rc == AS_OK && i < sizeof steps / sizeof *steps; i++) {
 		sqlite3_stmt *q = st_use(s, steps[i], NULL);
 
 		(void)sqlite3_bind_int64(q, 1, kase);

@@ -142,10 +142,10 @@ static int write_files(const struct st_store *s, struct st_spooled *in, size_t n
 {
 	int rc = AS_OK;
 
-	for (size_t i = 0; i < n && rc == AS_OK; i++) {
+	for (size_t i = 0; rc == AS_OK && i < n; i++) {
 		rc = write_file(s, &in[i], e);
 	}
-	for (size_t i = 0; i < n && rc == AS_OK; i++) {
+	for (size_t i = 0; rc == AS_OK && i < n; i++) {
 		rc = in[i].fd >= 0 ? keep_file(s, &in[i], e) : AS_OK;
 	}
 	close_files(s, in, n, rc != AS_OK);
@@ -172,7 +172,7 @@ int st_spool_sync(struct st_store *s, struct as_err *e)
 {
 	int rc = AS_OK;
 
-	for (size_t i = 0; i < s->ins && rc == AS_OK; i += TOGETHER) {
+	for (size_t i = 0; rc == AS_OK && i < s->ins; i += TOGETHER) {
 		rc = write_files(s, s->in + i, s->ins - i < TOGETHER ? s->ins - i : TOGETHER, e);
 	}
 	if (rc == AS_OK && s->ins > 0) {
@@ -215,7 +215,7 @@ int st_spool_sweep(struct st_store *s, struct as_err *e)
 	if (s->copies > 0) {
 		return AS_OK; /* a backup may name them: after it */
 	}
-	for (size_t i = 0; i < s->outs && rc == AS_OK; i++) {
+	for (size_t i = 0; rc == AS_OK && i < s->outs; i++) {
 		rc = drop_file(s, s->out[i], e);
 	}
 	s->outs = 0;

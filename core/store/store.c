@@ -241,7 +241,7 @@ static int open_db(struct st_store *s, const char *state, const char *path, stru
 
 	if (sqlite3_open_v2(path, &s->db, flags, st_pages()) != SQLITE_OK) {
 		return as_fail(e, s->look ? AS_ENOINPUT : AS_ECREATE, "%s: %s", path,
-			       s->db ? sqlite3_errmsg(s->db) : "out of memory");
+			       sqlite3_errmsg(s->db)); /* of NULL: out of memory */
 	}
 	TRY(set_up(s, state, e));
 	TRY(read_version(s, &version, e));
@@ -364,7 +364,7 @@ int st_rest(struct st_store *s, bool idle, struct as_err *e)
 	int frames;
 	int copied;
 
-	if (s->look || s->wal <= (idle ? WAL_IDLE : WAL_MAX)) {
+	if (s->wal <= (idle ? WAL_IDLE : WAL_MAX)) {
 		return AS_OK;
 	}
 	if (sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &copied) !=

@@ -190,8 +190,7 @@ struct st_case {
 	int64_t received, arrived;
 	bool complete;
 };
-typedef int (*st_case_fn)(void *ctx, const struct st_case *c, const struct st_page *page,
-			  struct as_err *e);
+typedef void (*st_case_fn)(void *ctx, const struct st_case *c, const struct st_page *page);
 int st_unjudged(struct st_store *s, st_case_fn fn, void *ctx, struct as_err *e) AS_CHECKED;
 /* The same of one case, whatever its state; no call where there is none. */
 int st_case(struct st_store *s, const char *stream, const char *kase, st_case_fn fn, void *ctx,
@@ -230,7 +229,7 @@ struct st_letter {
 	uint64_t seq;
 	struct st_dead dead;
 };
-typedef int (*st_letter_fn)(void *ctx, const struct st_letter *l, struct as_err *e);
+typedef void (*st_letter_fn)(void *ctx, const struct st_letter *l);
 /* At most `max` with an id over `after`. */
 int st_dead_list(struct st_store *s, uint64_t after, size_t max, st_letter_fn fn, void *ctx,
 		 struct as_err *e) AS_CHECKED;

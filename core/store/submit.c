@@ -18,7 +18,7 @@ static int find_case(struct st_store *s, const struct st_submission *in, struct 
 	int rc = st_step(s, q, &row, e);
 
 	*k = (struct found){ 0 };
-	if (rc == AS_OK && row) {
+	if (row) {
 		k->id = sqlite3_column_int64(q, 0);
 		k->complete = sqlite3_column_int(q, 1) != 0;
 		k->judged = sqlite3_column_type(q, 2) != SQLITE_NULL;
@@ -33,28 +33,21 @@ static int find_key(struct st_store *s, const struct st_submission *in, struct s
 		    bool *seen, struct as_err *e)
 {
 	sqlite3_stmt *q = st_use(s, ST_SQL_KEY, (const char *const[]){ in->stream, in->key, NULL });
-	int rc = st_step(s, q, seen, e);
-	sqlite3_int64 id = 0;
-	bool row;
+	const int rc = st_step(s, q, seen, e);
 
-	if (rc != AS_OK || !*seen) {
+	if (!*seen) {
 		return rc;
 	}
 	out->verdict = ST_DUPLICATE;
 	out->pages = (size_t)sqlite3_column_int64(q, 1);
-	id = sqlite3_column_int64(q, 2);
+	out->judged = sqlite3_column_type(q, 2) != SQLITE_NULL;
 	if (strcmp((const char *)sqlite3_column_text(q, 0), in->manifest) != 0) {
 		out->verdict = ST_CONFLICT;
 		(void)snprintf(out->message, sizeof out->message,
 			       "the key was used for another submission");
 	}
 	(void)sqlite3_reset(q);
-	q = st_use(s, ST_SQL_SEQ, NULL);
-	(void)sqlite3_bind_int64(q, 1, id);
-	rc = st_step(s, q, &row, e);
-	out->judged = rc == AS_OK && row && sqlite3_column_type(q, 0) != SQLITE_NULL;
-	(void)sqlite3_reset(q);
-	return rc;
+	return AS_OK;
 }
 
 /* Compares each page with what the case has; sets fresh or the conflict. */
@@ -137,7 +130,7 @@ static int count_pages(struct st_store *s, sqlite3_int64 id, size_t *n, struct a
 
 	(void)sqlite3_bind_int64(q, 1, id);
 	rc = st_step(s, q, &row, e);
-	*n = rc == AS_OK && row ? (size_t)sqlite3_column_int64(q, 0) : 0;
+	*n = rc == AS_OK ? (size_t)sqlite3_column_int64(q, 0) : 0;
 	(void)sqlite3_reset(q);
 	return rc;
 }
@@ -168,7 +161,7 @@ static int add_all(struct st_store *s, const struct st_submission *in, struct fo
 {
 	int rc = add_case(s, in, k, e);
 
-	for (size_t i = 0; i < in->pages && rc == AS_OK; i++) {
+	for (size_t i = 0; rc == AS_OK && i < in->pages; i++) {
 		if (out->fresh[i]) {
 			rc = add_page(s, k->id, &in->page[i], e);
 		}
@@ -223,9 +216,7 @@ int st_submit(struct st_store *s, const struct st_submission *in, struct st_answ
 		return rc == AS_OK && in->wait ? wake(s, in, &k, out, e) : rc;
 	}
 	out->judged = k.judged;
-	if (rc == AS_OK) {
-		rc = compare(s, in, k.id, out, e);
-	}
+	rc = compare(s, in, k.id, out, e);
 	if (rc != AS_OK || out->verdict == ST_CONFLICT) {
 		return rc;
 	}

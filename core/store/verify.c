@@ -110,7 +110,7 @@ static int next_stream(struct st_store *s, struct st_verify *v, bool *row, struc
 	const int rc = st_step(s, q, row, e);
 
 	*row = *row && sqlite3_column_type(q, 0) != SQLITE_NULL;
-	if (rc == AS_OK && *row) {
+	if (*row) {
 		(void)snprintf(v->stream, sizeof v->stream, "%s", sqlite3_column_text(q, 0));
 		v->next = 0;
 		v->streams++;
@@ -142,7 +142,7 @@ static int place(struct st_store *s, struct st_verify *v, uint64_t *last, char e
 		v->next = first;
 		(void)snprintf(v->prev, sizeof v->prev, "%s", sqlite3_column_text(q, 2));
 	}
-	if (v->tail && v->next == first && *last >= first + TAIL) {
+	if (v->tail && *last >= v->next + TAIL) {
 		v->next = *last - TAIL + 1;
 		v->prev[0] = '\0';
 	}

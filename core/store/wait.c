@@ -28,10 +28,7 @@ static int each_page(struct st_store *s, sqlite3_stmt *q, st_case_fn fn, void *c
 			.strikes = (uint32_t)sqlite3_column_int64(q, 11),
 		};
 
-		rc = fn(ctx, &c, &p, e);
-		if (rc != AS_OK) {
-			break;
-		}
+		fn(ctx, &c, &p);
 	}
 	(void)sqlite3_reset(q);
 	return rc;
@@ -72,7 +69,10 @@ int st_clock(struct st_store *s, const char *stream, int64_t now, struct as_err 
 	const enum st_sql both[] = { ST_SQL_CLOCK_OPEN, ST_SQL_CLOCK_PARKED };
 	int rc = AS_OK;
 
-	for (size_t i = 0; i < 2 && rc == AS_OK && !s->look; i++) {
+	if (s->look) {
+		return AS_OK;
+	}
+	for (size_t i = 0; rc == AS_OK && i < sizeof both / sizeof *both; i++) {
 		sqlite3_stmt *q = st_use(s, both[i], (const char *const[]){ stream, NULL });
 
 		(void)sqlite3_bind_int64(q, 2, now);

@@ -12,11 +12,9 @@ static void leave(const char *id, enum st_out out, uint32_t strikes)
 	hall_leave((struct hall_left){ .id = id, .part = "a", .out = out, .strikes = strikes });
 }
 
-static int note(void *ctx, const struct st_case *c, const struct st_page *p, struct as_err *e)
+static void note(void *ctx, const struct st_case *c, const struct st_page *p)
 {
-	(void)e;
 	as_buf_printf(ctx, "%s:%d/%u ", c->kase, (int)p->out, p->strikes);
-	return AS_OK;
 }
 
 static const char *ask_letters(struct hall *h, const char *json)

@@ -169,6 +169,48 @@ Test(daemon_children, one_that_dies_before_it_greets_is_started_later)
 	desk_close(&h);
 }
 
+/* What is said of a worker that is gone, from this level on. */
+static const char *said(struct hall *h, const char *name)
+{
+	static char text[1024];
+	const int fd = open(tmpdir_path(name), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct bus_socket *work;
+	ssize_t n;
+
+	cr_assert(le(int, 0, fd));
+	dm_children_start(&h->d, INT64_MAX);
+	work = greet(h);
+	h->d.log.fd = fd;
+	h->d.log.level = AS_WARN;
+	end(h, SIGKILL);
+	h->d.log = (struct as_log){ .fd = STDERR_FILENO, .level = AS_ERROR, .who = "desk" };
+	n = pread(fd, text, sizeof text - 1, 0);
+	cr_assert(le(i64, 0, n));
+	text[n] = '\0';
+	(void)close(fd);
+	bus_socket_close(work);
+	return text;
+}
+
+/* Someone should act, unless it was meant to end. */
+Test(daemon_children, loss_is_a_warning_unless_the_daemon_stops)
+{
+	struct hall h;
+
+	desk_open(&h, settings(1, ""), programs("exec sleep 1000"));
+	desk_ops(&h, 1);
+	cr_assert(ne(ptr,
+		     strstr(said(&h, "running"), "WORKER-LOST modality=null encoder=null "
+						 "jobs=0 why=\"signal 9\""),
+		     NULL));
+	h.d.stop = true;
+	same(said(&h, "stopping"), "");
+	h.d.stop = false;
+	h.d.children->retiring = true;
+	same(said(&h, "retiring"), "");
+	desk_close(&h);
+}
+
 /* A case whose page has two attempts charged, in a worker of the daemon. */
 static struct dm_case *third_attempt(struct hall *h, struct bus_socket **work, const char *id)
 {

@@ -36,7 +36,8 @@ enum fault_class {
 	FAULT_WRITE,
 	FAULT_AGAIN, /* is only interrupted */
 	FAULT_STATEMENT,
-	FAULT_MEMORY
+	FAULT_MEMORY,
+	FAULT_COLUMN
 };
 
 /* From one call that fails to the next that does. `make coverage`, and so `make nightly`, fails
@@ -49,7 +50,8 @@ enum { FAULT_STEP = 1 };
 enum { FAULT_STEP = 3 };
 #endif
 
-enum { FAULT_INTERRUPT = ECANCELED }; /* statements fail, no calls; ENOMEM: SQLite's memory */
+/* No calls fail, but statements, or SQLite's memory (ENOMEM), or that of a text that it gives. */
+enum { FAULT_INTERRUPT = ECANCELED, FAULT_TEXT = ENODATA };
 
 /* Whether this call fails; then errno is set. */
 __attribute__((weak)) bool fault_hits(enum fault_class class);
@@ -69,6 +71,9 @@ bool fault_hits(enum fault_class class)
 		break;
 	case ENOMEM:
 		counts = class == FAULT_MEMORY;
+		break;
+	case FAULT_TEXT:
+		counts = class == FAULT_COLUMN;
 		break;
 	default:
 		break;

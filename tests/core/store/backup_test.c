@@ -192,6 +192,60 @@ Test(store_backup, one_that_is_not_whole_leaves_nothing)
 	st_close(s);
 }
 
+/* Two files, one of whole pieces; where they go there was a journal before. */
+Test(store_backup, every_file_is_restored_whole)
+{
+	struct st_store *s = fill(1);
+	struct st_restored r;
+	struct as_err e = { 0 };
+
+	big[2 * (1 << 20)] = '\0';
+	(void)kit_submit(s, (struct kit_sent){ .kase = "even", .name = "x", .text = big });
+	cr_assert(eq(u64, back_up(s, "backup").files, 2));
+	st_close(s);
+	cr_assert(zero(int, mkdir(tmpdir_path("new"), 0700)));
+	cr_assert(
+	    zero(int, rename(tmpdir_path("state/journal.mark"), tmpdir_path("new/journal.mark"))));
+	ok(st_restore(tmpdir_path("backup"), tmpdir_path("new"), &r, &e));
+	cr_assert(eq(u64, r.verified.pages, 3));
+	s = open_restored("new");
+	cr_assert(eq(sz, size_of(s, "large"), sizeof big - 1));
+	cr_assert(eq(sz, size_of(s, "even"), (size_t)2 * (1 << 20)));
+	st_close(s);
+}
+
+/* Whoever makes a backup does not choose where its files go. */
+Test(store_backup, file_with_another_name_than_a_digest_is_refused)
+{
+	static const char *const names[] = {
+		"0123",
+		"../../../elsewhere/0123456789abcdef0123456789abcdef0123456789abc",
+	};
+	struct st_store *s = fill(1);
+	struct st_restored r;
+	struct as_err e = { 0 };
+
+	(void)back_up(s, "backup");
+	st_close(s);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		char sql[160];
+		sqlite3 *db;
+
+		(void)snprintf(sql, sizeof sql, "UPDATE spool SET sha256 = '%s'", names[i]);
+		cr_assert(zero(int, sqlite3_open_v2(tmpdir_path("backup"), &db,
+						    SQLITE_OPEN_READWRITE, "assay")));
+		cr_assert(zero(
+		    int, sqlite3_exec(db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL)));
+		cr_assert(zero(int, sqlite3_exec(db, sql, NULL, NULL, NULL)), "%s",
+			  sqlite3_errmsg(db));
+		(void)sqlite3_close(db);
+		fails(st_restore(tmpdir_path("backup"), tmpdir_path("new"), &r, &e), AS_EFORMAT,
+		      "the backup's spool has a file that is no digest");
+		cr_assert(eq(int, access(tmpdir_path("new/journal.db"), F_OK), -1));
+		cr_assert(eq(int, access(tmpdir_path("elsewhere"), F_OK), -1));
+	}
+}
+
 /* Bytes of the backup at an offset are overwritten. */
 static void spoil(const char *name, long at, const char *with)
 {

@@ -34,13 +34,11 @@ static void give_up(struct st_store *s, const char *kase, uint64_t seq)
 	ok(st_commit(s, &e));
 }
 
-static int note(void *ctx, const struct st_letter *l, struct as_err *e)
+static void note(void *ctx, const struct st_letter *l)
 {
-	(void)e;
 	as_buf_printf(ctx, "%" PRIu64 " %s/%s #%" PRIu64 " %s.%u %s %u \"%s\" %d\n", l->id,
 		      l->stream, l->kase, l->seq, l->dead.part, l->dead.page, l->dead.reason,
 		      l->dead.attempts, l->dead.ended, (int)l->dead.time);
-	return AS_OK;
 }
 
 static const char *list(struct st_store *s, uint64_t after, size_t max)
@@ -118,6 +116,7 @@ Test(store_dead, dropped_letter_lets_its_pages_go)
 	ok(st_dead_drop(s, 1, &e));
 	fails(st_dead_drop(s, 1, &e), AS_ENOINPUT, "no dead letter 1");
 	fails(st_dead_drop(s, 0, &e), AS_ENOINPUT, "no dead letter 0");
+	fails(st_dead_drop(s, UINT64_MAX, &e), AS_ENOINPUT, "no dead letter 18446744073709551615");
 	ok(st_commit(s, &e));
 	same(list(s, 0, 10), "");
 	cr_assert(not(in_spool()));
@@ -173,5 +172,38 @@ Test(store_dead, names_of_retries_do_not_pile_up)
 	give_up(s, wide, 4);
 	r = (struct st_retry){ .id = 4 };
 	fails(retry(s, &r, &e), AS_EFORMAT, "no room for a number");
+	st_close(s);
+}
+
+Test(store_dead, name_that_only_looks_numbered_is_kept_whole)
+{
+	static const char *const all[][2] = { { "a~", "a~~2" }, { "a~b", "a~b~2" } };
+	struct st_store *s = kit_open();
+	struct as_err e = { 0 };
+
+	for (uint64_t i = 0; i < 2; i++) {
+		struct st_retry r = { .id = i + 1 };
+
+		give_up(s, all[i][0], i + 1);
+		ok(retry(s, &r, &e));
+		same(r.as, all[i][1]);
+	}
+	st_close(s);
+}
+
+Test(store_dead, case_whose_names_are_all_taken_wants_one)
+{
+	struct st_store *s = kit_open();
+	struct st_retry r = { .id = 1 };
+	struct as_err e = { 0 };
+
+	give_up(s, "c", 1);
+	kit_sql("INSERT INTO kase(stream, name, received, complete) WITH RECURSIVE n(i) AS"
+		" (VALUES(2) UNION ALL SELECT i + 1 FROM n WHERE i < 1000)"
+		" SELECT 's', 'c~' || i, 0, 0 FROM n",
+		&s);
+	fails(retry(s, &r, &e), AS_EFORMAT, "case c of s is there already");
+	(void)snprintf(r.as, sizeof r.as, "other");
+	ok(retry(s, &r, &e));
 	st_close(s);
 }

@@ -167,18 +167,33 @@ static void *disk_realloc(void *p, int n)
 	return fault_hits(FAULT_MEMORY) ? NULL : disk_memory()->xRealloc(p, n);
 }
 
-/* Before the first journal is opened. */
-static inline void disk_use(void)
+FAULT_WRAP(const unsigned char *, sqlite3_column_text, FAULT_COLUMN, NULL,
+	   (sqlite3_stmt * q, int i), (q, i))
+
+/* Before SQLite is started. */
+static inline void disk_use_memory(void)
 {
-	static sqlite3_vfs disk;
 	sqlite3_mem_methods failing;
-	sqlite3_vfs *system;
 
 	cr_assert(zero(int, sqlite3_config(SQLITE_CONFIG_GETMALLOC, disk_memory())));
 	failing = *disk_memory();
 	failing.xMalloc = disk_malloc;
 	failing.xRealloc = disk_realloc;
 	cr_assert(zero(int, sqlite3_config(SQLITE_CONFIG_MALLOC, &failing)));
+	/* Where each call fails, those for small pieces do too, which are otherwise cut from one
+	 * that each connection asks for at once. */
+	if (FAULT_STEP == 1) {
+		cr_assert(zero(int, sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0)));
+	}
+}
+
+/* Before the first journal is opened. */
+static inline void disk_use(void)
+{
+	static sqlite3_vfs disk;
+	sqlite3_vfs *system;
+
+	disk_use_memory();
 	system = sqlite3_vfs_find(NULL);
 	cr_assert(ne(ptr, system, NULL));
 	disk = *system;

@@ -154,3 +154,12 @@ Test(store_pages, group_that_only_reads_writes_nothing)
 	cr_assert(eq(long, size_of("state/journal.db-wal"), before));
 	st_close(s);
 }
+
+/* A first start that is killed between the mark's making and its bytes. */
+Test(store_pages, empty_mark_is_of_no_journal)
+{
+	cr_assert(zero(int, mkdir(tmpdir_path("state"), 0700)));
+	(void)tmpdir_file("state/journal.mark", "");
+	st_close(kit_open());
+	cr_assert(eq(long, size_of("state/journal.mark"), 4096));
+}

@@ -111,12 +111,10 @@ Test(store_query, replay_is_in_order_and_ends_where_it_is_told)
 	st_close(s);
 }
 
-static int list(void *ctx, const struct st_case *c, const struct st_page *p, struct as_err *e)
+static void list(void *ctx, const struct st_case *c, const struct st_page *p)
 {
-	(void)e;
 	as_buf_printf(ctx, "%s/%s %d %d %s %u %zu;", c->stream, c->kase, (int)c->received,
 		      c->complete, p->name ? p->name : "-", p->page, p->size);
-	return AS_OK;
 }
 
 Test(store_query, unjudged_cases_are_found_after_a_restart_with_their_bytes)
@@ -145,5 +143,25 @@ Test(store_query, unjudged_cases_are_found_after_a_restart_with_their_bytes)
 	fails(st_load(s, "s", "done", &page, &bytes, &e), AS_EFORMAT, "are gone");
 	as_buf_free(&bytes);
 	as_buf_free(&all);
+	st_close(s);
+}
+
+/* A case says that it has a number, and nobody has that number. */
+Test(store_query, judgment_that_is_not_there_is_no_empty_one)
+{
+	struct st_store *s = kit_open();
+	struct as_buf body = { 0 };
+	struct as_err e = { 0 };
+	struct st_purged purged;
+	enum st_state state;
+	size_t gone;
+
+	kit_fill(s, 1, 2);
+	kit_sql("DELETE FROM judgment WHERE seq = 1", &s);
+	fails(st_find(s, "s", "c1", &state, &body, &e), AS_EFORMAT, "stream s has no number 1");
+	cr_assert(zero(sz, body.len));
+	fails(st_purge(s, "s", "c1", "now", &purged, &e), AS_EFORMAT, "stream s has no number 1");
+	fails(st_retain(s, "s", &(struct st_keep){ .bytes = 1 }, 0, &gone, &e), AS_EFORMAT,
+	      "stream s has no number 1");
 	st_close(s);
 }

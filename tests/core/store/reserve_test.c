@@ -85,3 +85,19 @@ Test(store_reserve, group_that_is_rolled_back_has_not_happened)
 	as_buf_free(&out);
 	st_close(s);
 }
+
+/* The machine stopped between its length and its blocks. */
+Test(store_reserve, hole_is_no_reserve)
+{
+	struct st_store *s = kit_open();
+	struct as_err e = { 0 };
+	bool held = false;
+
+	(void)tmpdir_file("state/reserve", "");
+	cr_assert(zero(int, truncate(tmpdir_path("state/reserve"), BYTES)));
+	cr_assert(not(is_there()));
+	ok(st_reserve(s, BYTES, &held, &e));
+	cr_assert(held);
+	cr_assert(is_there());
+	st_close(s);
+}

@@ -120,6 +120,23 @@ Test(store_spool, group_of_many_files)
 		free(text[i]);
 	}
 	as_buf_free(&bytes);
+	ok(st_begin(s, &e));
+	for (uint64_t i = 0; i < MANY; i++) {
+		char sha256[IO_DIGEST_SIZE];
+		const struct st_judgment j = { .stream = "s",
+					       .kase = name,
+					       .seq = i + 1,
+					       .body = "{}",
+					       .size = 2,
+					       .sha256 = sha256 };
+
+		io_digest("{}", 2, sha256);
+		(void)snprintf(name, sizeof name, "%d", (int)i);
+		ok(st_judge(s, &j, &e));
+	}
+	cr_assert(eq(sz, files(), (size_t)MANY / 2 + 1)); /* until the commit */
+	ok(st_commit(s, &e));
+	cr_assert(zero(sz, files()));
 	st_close(s);
 }
 

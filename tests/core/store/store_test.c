@@ -140,3 +140,16 @@ Test(store_store, wal_is_copied_when_idle_or_long_and_begun_again)
 	cr_assert(le(i64, wal_bytes(), high)); /* begun again */
 	st_close(s);
 }
+
+Test(store_store, look_at_another_version_names_both)
+{
+	struct st_store *s = kit_open();
+	struct as_err e = { 0 };
+	sqlite3 *db;
+
+	st_close(s);
+	kit_db(&db);
+	cr_assert(zero(int, sqlite3_exec(db, "PRAGMA user_version = 3", NULL, NULL, NULL)));
+	(void)sqlite3_close(db);
+	fails(st_look(&s, tmpdir_path("state"), &e), AS_ECONFIG, "version 3, this program reads 4");
+}

@@ -134,3 +134,20 @@ Test(store_submit, judged_case_says_so)
 	cr_assert(ne(ptr, strstr(a.message, "judged"), NULL));
 	st_close(s);
 }
+
+Test(store_submit, empty_page_is_a_page)
+{
+	const struct st_page page = { .name = "x" };
+	struct st_store *s = kit_open();
+	struct as_buf out = { 0 };
+	struct as_err e = { 0 };
+	struct st_answer a =
+	    kit_submit(s, (struct kit_sent){ .kase = "a", .name = "x", .text = "" });
+
+	cr_assert(eq(int, (int)a.verdict, ST_ACCEPTED));
+	cr_assert(eq(sz, a.pages, (size_t)1));
+	ok(st_load(s, "s", "a", &page, &out, &e)); /* and not gone */
+	cr_assert(zero(sz, out.len));
+	as_buf_free(&out);
+	st_close(s);
+}

@@ -276,3 +276,73 @@ Test(store_verify, looking_changes_nothing_and_is_refused_beside_a_daemon)
 	st_close(s);
 	fails(st_look(&s, tmpdir_path("nowhere"), &e), AS_ENOINPUT, "nowhere");
 }
+
+Test(store_verify, case_that_is_gone)
+{
+	finds("DELETE FROM kase WHERE name = 'c5'", "stream s, number 5: its case is not there");
+}
+
+/* The digest is that of the body. */
+static void finds_body(const char *body, const char *what)
+{
+	struct st_store *s = kit_open();
+	struct st_verify v = { .whole = true };
+	struct as_err e = { 0 };
+
+	(void)kit_submit(s, (struct kit_sent){ .kase = "c", .name = "x", .text = "1" });
+	ok(kit_judge(s, "c", 1, body, &e));
+	fails(st_verify_all(s, &v, &e), AS_EFORMAT, what);
+	st_close(s);
+}
+
+Test(store_verify, body_that_is_no_judgment)
+{
+	finds_body("no JSON", "stream s, number 1: its body");
+}
+
+Test(store_verify, body_of_another_stream)
+{
+	finds_body("{\"subject\":\"c\",\"data\":{\"stream\":\"t\",\"seq\":1}}",
+		   "stream s, number 1: its body is of another number or stream");
+}
+
+Test(store_verify, tombstone_with_another_digest)
+{
+	struct st_store *s = kit_open();
+	struct st_verify v = { .whole = true };
+	struct st_purged purged;
+	struct as_err e = { 0 };
+
+	kit_fill(s, 1, 9);
+	ok(st_begin(s, &e));
+	ok(st_purge(s, "s", "c4", "now", &purged, &e));
+	ok(st_commit(s, &e));
+	kit_sql("UPDATE judgment SET sha256 = (SELECT sha256 FROM judgment WHERE seq = 3)"
+		" WHERE seq = 4",
+		&s);
+	fails(st_verify_all(s, &v, &e), AS_EFORMAT,
+	      "stream s, number 4: it is purged, and its tombstone is of another judgment");
+	st_close(s);
+}
+
+/* Others wait meanwhile: after so many bytes a step is over. */
+Test(store_verify, large_pages_take_several_steps)
+{
+	static char big[5 << 20];
+	struct st_store *s = kit_open();
+	struct st_verify v = { 0 };
+	struct as_err e = { 0 };
+	const char *const ids[] = { "a", "b", "c" };
+
+	for (size_t i = 0; i < 3; i++) {
+		memset(big, ids[i][0], sizeof big - 1);
+		(void)kit_submit(s, (struct kit_sent){ .kase = ids[i], .name = "x", .text = big });
+	}
+	while (v.pages == 0) {
+		ok(st_verify(s, &v, &e));
+	}
+	cr_assert(eq(u64, v.pages, 2));
+	ok(st_verify_all(s, &v, &e));
+	cr_assert(eq(u64, v.pages, 3));
+	st_close(s);
+}

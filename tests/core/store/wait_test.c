@@ -2,12 +2,10 @@
 #include "tests/core/store/kit.h"
 
 /* "case:page/out/strikes " a page. */
-static int note(void *ctx, const struct st_case *c, const struct st_page *p, struct as_err *e)
+static void note(void *ctx, const struct st_case *c, const struct st_page *p)
 {
-	(void)e;
 	as_buf_printf(ctx, "%s:%s/%d/%u ", c->kase, p->name ? p->name : "-", (int)p->out,
 		      p->strikes);
-	return AS_OK;
 }
 
 static const char *unjudged(struct st_store *s)
@@ -182,5 +180,40 @@ Test(store_wait, judged_case_is_not_parked)
 	park(s, "c"); /* asked for before, and late */
 	ok(st_parked(s, "s", &n, &first, &e));
 	cr_assert(zero(sz, n));
+	st_close(s);
+}
+
+Test(store_wait, key_of_another_submission_wakes_nobody)
+{
+	struct st_store *s = kit_open();
+	struct st_answer a;
+
+	(void)kit_submit(s, (struct kit_sent){ .kase = "c", .key = "k", .name = "a", .text = "x" });
+	park(s, "c");
+	a = kit_submit(s, (struct kit_sent){
+			      .kase = "c", .key = "k", .name = "a", .text = "y", .wait = true });
+	cr_assert(eq(int, (int)a.verdict, ST_CONFLICT));
+	cr_assert(not(a.woken));
+	same(unjudged(s), "");
+	st_close(s);
+}
+
+Test(store_wait, look_leaves_the_time_of_cases)
+{
+	struct st_store *s = kit_open();
+	struct as_err e = { 0 };
+	int64_t first;
+	size_t n;
+
+	(void)kit_submit(s,
+			 (struct kit_sent){ .kase = "c", .name = "a", .text = "x", .arrived = 90 });
+	park(s, "c");
+	st_close(s);
+	ok(st_look(&s, tmpdir_path("state"), &e));
+	ok(st_begin(s, &e));
+	ok(st_clock(s, "s", 50, &e));
+	ok(st_commit(s, &e));
+	ok(st_parked(s, "s", &n, &first, &e));
+	cr_assert(eq(i64, first, 90));
 	st_close(s);
 }
