@@ -60,6 +60,9 @@ struct enc_kind {
 	/* Adds to s->g. */
 	void (*bwd)(const void *enc, const struct nn_step *s, const struct enc_input *in,
 		    const float *drows, void *act);
+	/* Takes what fwd wants of training inputs [n] and no step learns into the weights p; NULL:
+	 * there is no such thing. */
+	void (*settle)(const void *enc, const struct enc_input *const *in, size_t n, float *p);
 
 	/* Pretraining only. guess_open registers, after open, what guess needs under "guess.*". */
 	void (*guess_open)(void *enc, struct nn_params *ps);

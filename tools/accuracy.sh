@@ -17,7 +17,7 @@ out=$1
 data=${2:-../shared/data}
 only=${3:-}
 epochs=${EPOCHS:-}
-all="before-biopsy concordance wdbc busi medpix modality petfinder sib200"
+all="before-biopsy scan concordance wdbc busi medpix modality petfinder sib200"
 studies="gates importance pretraining"
 kept=$(dirname "$out")/accuracy${epochs:+-$epochs}
 mkdir -p "$kept"
@@ -59,7 +59,7 @@ name_of() { # TASK VARIANT
 
 ini() { # TASK VARIANT
     case $1-$2 in
-    before-biopsy-* | concordance-*) echo "examples/breast/$1.ini" ;;
+    before-biopsy-* | scan-* | concordance-*) echo "examples/breast/$1.ini" ;;
     gates-wdbc-*) echo examples/wdbc/task.ini ;;
     gates-* | importance-* | pretraining-*) echo examples/breast/before-biopsy.ini ;;
     busi-*) echo examples/busi/malignancy.ini ;;
@@ -70,7 +70,7 @@ ini() { # TASK VARIANT
 cases() { # TASK VARIANT
     case $1-$2 in
     gates-wdbc-*) echo wdbc/cases.csv ;;
-    before-biopsy-* | concordance-* | gates-* | importance-* | pretraining-*) echo breast/cases.csv ;;
+    before-biopsy-* | scan-* | concordance-* | gates-* | importance-* | pretraining-*) echo breast/cases.csv ;;
     modality-*) echo medpix/cases.csv ;;
     sib200-*) echo sib200/eng_Latn/train.tsv ;;
     *) echo "$1/cases.csv" ;;
@@ -91,8 +91,12 @@ fitted() { # TASK
 unlabelled() { # TASK VARIANT
     case $1-$2 in pretraining-base-*) echo busi/cases.csv ;; esac
 }
+# What the model that a training starts from has learned.
+based() { # TASK
+    case $1 in scan) echo busi/cases.csv ;; esac
+}
 threads() { # TASK
-    case $1 in modality | sib200 | gates | importance | pretraining) echo 1 ;; *) echo 2 ;; esac
+    case $1 in scan | modality | sib200 | gates | importance | pretraining) echo 1 ;; *) echo 2 ;; esac
 }
 flags() { # TASK VARIANT
     case $1-$2 in
@@ -110,6 +114,7 @@ flags() { # TASK VARIANT
     importance-*) echo --folds 5 --epochs 24 ;;
     wdbc-*) echo --folds 5 ;;
     busi-*) echo --folds 5 --teachers 3 ;;
+    scan-*) echo --folds 5 ;;
     *) echo --folds 5 --shuffle 20 ;;
     esac
 }
@@ -135,9 +140,12 @@ command_of() { # TASK VARIANT
         echo "    --seed SEED --threads $(threads "$1") --max-loss 100" $(student_flags "$2")
         ;;
     *)
+        [ -z "$(based "$1")" ] ||
+            echo "assay train $(ini "$1" "$2") --data DATA/$(based "$1") --out base.safetensors --seed SEED --threads $(threads "$1")"
         echo "assay train $(ini "$1" "$2") --data DATA/$(cases "$1" "$2") --out $name.safetensors \\"
         echo "    --seed SEED --threads $(threads "$1")" $(flags "$1" "$2") \
-            $(unlabelled "$1" "$2" | sed 's|^|--unlabelled DATA/|')
+            $(unlabelled "$1" "$2" | sed 's|^|--unlabelled DATA/|') \
+            $(based "$1" | sed 's|.*|--from base.safetensors|')
         [ -z "$(scored "$1")" ] ||
             echo "assay eval $name.safetensors --data DATA/$(scored "$1") --baselines DATA/$(fitted "$1")"
         ;;
@@ -162,7 +170,7 @@ task_file() { # TASK VARIANT
     gates-*-fixed) with_key model "gates = 0" ;;
     gates-*) with_key train "gate_loss = ${2#*-}" ;;
     *) cat ;;
-    esac
+    esac | case $1 in gates | pretraining) with_key model "image_texture = 0" ;; *) cat ;; esac
 }
 
 # The tables that a training and its scores read.
@@ -170,6 +178,7 @@ tables() { # TASK VARIANT
     cases "$1" "$2"
     scored "$1" | cut -d' ' -f1
     unlabelled "$1" "$2"
+    based "$1"
 }
 key_of() { # TASK VARIANT
     { task_file "$1" "$2"; tables "$1" "$2" | sort -u | sed "s|^|$data/|" | xargs -d '\n' cat; command_of "$1" "$2"; } | sha256sum | cut -c1-16
@@ -185,6 +194,7 @@ fail() { # LOG
 
 # One training and its scores, as JSON.
 train() { # TASK VARIANT SEED INI MODEL
+    task=$1
     table=$data/$(cases "$1" "$2")
     ini=$4
     model=$5
@@ -196,6 +206,11 @@ train() { # TASK VARIANT SEED INI MODEL
     # shellcheck disable=SC2046
     set -- $(flags "$1" "$2")
     [ -z "$more" ] || set -- "$@" --unlabelled "$data/$more"
+    if [ "$(based "$task")" ]; then
+        "$out/bin/assay" train "$ini" --data "$data/$(based "$task")" --out "$model.base" --seed "$seed" \
+            --threads "$threads" ${epochs:+--epochs "$epochs"} >/dev/null || return
+        set -- "$@" --from "$model.base"
+    fi
     json=$("$out/bin/assay" train "$ini" --data "$table" --out "$model" --seed "$seed" \
         --threads "$threads" "$@" ${epochs:+--epochs "$epochs"} --json) || return
     if [ -n "$test" ]; then

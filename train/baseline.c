@@ -14,24 +14,36 @@ static const double penalty[] = { 1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001 };
 
 const char *tr_base_name(enum tr_base b)
 {
-	static const char *const name[TR_BASES] = { "majority", "record", "words", "record+words" };
+	static const char *const name[TR_BASES] = { "majority", "record", "words", "record+words",
+						    "texture" };
 
 	return name[b];
 }
 
+/* What its columns are of. */
+static unsigned reads(enum tr_base b)
+{
+	static const unsigned of[TR_BASES] = { [TR_RECORD] = TR_OF_RECORD,
+					       [TR_WORDS] = TR_OF_WORDS,
+					       [TR_BOTH] = TR_OF_RECORD | TR_OF_WORDS,
+					       [TR_TEXTURE] = TR_OF_TEXTURE };
+
+	return of[b];
+}
+
 uint32_t tr_base_parts(const struct tr_data *d, enum tr_base b)
 {
-	return (b == TR_RECORD || b == TR_BOTH ? tr_record_parts(d) : 0) |
-	       (b == TR_WORDS || b == TR_BOTH ? tr_text_parts(d) : 0);
+	return tr_parts_of(d, reads(b));
 }
 
 bool tr_base_fits(const struct tr_data *d, enum tr_base b)
 {
-	const bool record = tr_record_parts(d) != 0;
-	const bool words = tr_text_parts(d) != 0;
-
-	return (b == TR_MAJORITY) || (b == TR_RECORD && record) || (b == TR_WORDS && words) ||
-	       (b == TR_BOTH && record && words);
+	for (unsigned bit = TR_OF_RECORD; bit <= TR_OF_TEXTURE; bit *= 2) {
+		if ((reads(b) & bit) != 0 && tr_parts_of(d, bit) == 0) {
+			return false;
+		}
+	}
+	return true;
 }
 
 static size_t width(const struct tr_data *d)
@@ -123,7 +135,7 @@ static int fit(struct fitted *f, const struct tr_data *d, enum tr_base b, const 
 	int rc;
 
 	*f = (struct fitted){ .l = { .kind = d->task->kind, .out = width(d) } };
-	TRY(tr_columns(&f->x, d, b != TR_WORDS, b != TR_RECORD, on->train, on->trains, e));
+	TRY(tr_columns(&f->x, d, reads(b), on->train, on->trains, e));
 	tr_target_scale(d, on->train, on->trains, &f->mean, &f->sd);
 	y = targets(d, f->mean, f->sd);
 	f->l.in = f->x.cols;

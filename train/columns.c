@@ -4,6 +4,8 @@
 #include "core/base/map.h"
 #include "core/io/cell.h"
 #include "core/text/words.h"
+#include "encoders/image/pixels.h"
+#include "encoders/image/scatter.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -21,6 +23,7 @@ struct columns {
 	struct column *column[IO_PARTS_MAX]; /* [columns of the part], of record parts */
 	struct as_map values;                /* "part/column=value" -> its feature, owned */
 	uint32_t features;
+	struct column texture[ENC_SCATTER_N];
 	struct as_buf key;
 	bool dictionary; /* second pass over the training cases: values become features */
 	struct tr_sparse *x;
@@ -39,22 +42,22 @@ static bool is_words(const struct tr_data *d, size_t part)
 	return io_part_is_text(&d->task->part[part]) && d->enc.of[part] != TR_FROZEN;
 }
 
-uint32_t tr_record_parts(const struct tr_data *d)
+static bool is_texture(const struct tr_data *d, size_t part)
 {
-	uint32_t parts = 0;
-
-	for (size_t m = 0; m < d->task->parts; m++) {
-		parts |= is_record(d, m) ? 1U << m : 0;
-	}
-	return parts;
+	return strcmp(d->task->part[part].modality, "image") == 0 &&
+	       d->task->hyper.image_texture == 1 && d->enc.of[part] != TR_FROZEN;
 }
 
-uint32_t tr_text_parts(const struct tr_data *d)
+uint32_t tr_parts_of(const struct tr_data *d, unsigned of)
 {
 	uint32_t parts = 0;
 
 	for (size_t m = 0; m < d->task->parts; m++) {
-		parts |= is_words(d, m) ? 1U << m : 0;
+		const bool some = ((of & TR_OF_RECORD) != 0 && is_record(d, m)) ||
+				  ((of & TR_OF_WORDS) != 0 && is_words(d, m)) ||
+				  ((of & TR_OF_TEXTURE) != 0 && is_texture(d, m));
+
+		parts |= some ? 1U << m : 0;
 	}
 	return parts;
 }
@@ -142,6 +145,14 @@ static void learn(struct columns *k, uint32_t part, size_t col, const char *cell
 	}
 }
 
+static float standardised(const struct column *c, double v)
+{
+	const double mean = c->sum / (double)c->numbers;
+	const double var = c->square / (double)c->numbers - mean * mean;
+
+	return (float)((v - mean) / (var > 1e-12 ? sqrt(var) : 1));
+}
+
 static void emit(struct columns *k, uint32_t part, size_t col, const char *cell)
 {
 	const struct column *c = &k->column[part][col];
@@ -154,10 +165,7 @@ static void emit(struct columns *k, uint32_t part, size_t col, const char *cell)
 			tr_sparse_put(k->x, *at, 1.0F);
 		}
 	} else if (cell != NULL && io_cell_number(cell, &v)) {
-		const double mean = c->sum / (double)c->numbers;
-		const double var = c->square / (double)c->numbers - mean * mean;
-
-		tr_sparse_put(k->x, c->at, (float)((v - mean) / (var > 1e-12 ? sqrt(var) : 1)));
+		tr_sparse_put(k->x, c->at, standardised(c, v));
 	} else {
 		tr_sparse_put(k->x, c->at + 1, 1.0F);
 	}
@@ -240,34 +248,93 @@ out:
 	return rc;
 }
 
-static int put_case(struct columns *k, const struct tr_case *c, bool record, bool words,
-		    struct as_err *e)
+/* sum [ENC_SCATTER_N]: the mean texture of the case's pictures; 0 where there is none. */
+static size_t mean_texture(const struct tr_data *d, const struct tr_case *c, double *sum)
 {
-	int rc = record ? each_record(k, c, emit, e) : AS_OK;
+	size_t n = 0;
 
-	for (size_t i = 0; rc == AS_OK && words && i < c->pages; i++) {
+	memset(sum, 0, ENC_SCATTER_N * sizeof *sum);
+	for (size_t i = 0; i < c->pages; i++) {
+		const struct enc_pixels *px = c->page[i].in.data;
+
+		if (!is_texture(d, c->page[i].part)) {
+			continue;
+		}
+		n++;
+		for (size_t k = 0; k < ENC_SCATTER_N; k++) {
+			sum[k] += (double)px->texture[k];
+		}
+	}
+	for (size_t k = 0; n > 1 && k < ENC_SCATTER_N; k++) {
+		sum[k] /= (double)n;
+	}
+	return n;
+}
+
+static void learn_textures(struct columns *k, const size_t *train, size_t n)
+{
+	double v[ENC_SCATTER_N];
+	size_t there = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		there += mean_texture(k->d, &k->d->v[train[i]], v) > 0;
+		for (size_t j = 0; j < ENC_SCATTER_N; j++) { /* zeros where there is none */
+			k->texture[j].sum += v[j];
+			k->texture[j].square += v[j] * v[j];
+		}
+	}
+	for (size_t j = 0; j < ENC_SCATTER_N; j++) {
+		k->texture[j].numbers = there;
+	}
+}
+
+static void put_texture(struct columns *k, const struct tr_case *c, uint32_t first)
+{
+	double v[ENC_SCATTER_N];
+
+	if (mean_texture(k->d, c, v) == 0) {
+		return;
+	}
+	for (uint32_t j = 0; j < ENC_SCATTER_N; j++) {
+		tr_sparse_put(k->x, first + j, standardised(&k->texture[j], v[j]));
+	}
+}
+
+static int put_case(struct columns *k, const struct tr_case *c, unsigned of, struct as_err *e)
+{
+	const uint32_t words = (of & TR_OF_WORDS) != 0 ? TR_WORD_COLUMNS : 0;
+	int rc = (of & TR_OF_RECORD) != 0 ? each_record(k, c, emit, e) : AS_OK;
+
+	for (size_t i = 0; rc == AS_OK && words > 0 && i < c->pages; i++) {
 		if (is_words(k->d, c->page[i].part)) {
 			rc = put_words(k, &c->page[i], k->features, e);
 		}
+	}
+	if ((of & TR_OF_TEXTURE) != 0) {
+		put_texture(k, c, k->features + words);
 	}
 	tr_sparse_end_row(k->x);
 	return rc == AS_OK ? rc : as_wrap(e, "%s:%zu: case %s", c->path, c->line, c->id);
 }
 
-int tr_columns(struct tr_sparse *x, const struct tr_data *d, bool record, bool words,
-	       const size_t *train, size_t n, struct as_err *e)
+int tr_columns(struct tr_sparse *x, const struct tr_data *d, unsigned of, const size_t *train,
+	       size_t n, struct as_err *e)
 {
 	struct columns k = { .d = d, .x = x };
 	int rc = AS_OK;
 
 	*x = (struct tr_sparse){ 0 };
-	if (record) {
+	if ((of & TR_OF_RECORD) != 0) {
 		TRY(learn_records(&k, train, n, e));
 	}
-	for (size_t i = 0; i < d->n; i++) {
-		TRY(put_case(&k, &d->v[i], record, words, e));
+	if ((of & TR_OF_TEXTURE) != 0) {
+		learn_textures(&k, train, n);
 	}
-	x->cols = k.features + (words ? TR_WORD_COLUMNS : 0);
+	for (size_t i = 0; i < d->n; i++) {
+		TRY(put_case(&k, &d->v[i], of, e));
+	}
+	x->cols = k.features + ((of & TR_OF_WORDS) != 0 ? TR_WORD_COLUMNS : 0) +
+		  ((of & TR_OF_TEXTURE) != 0 ? ENC_SCATTER_N : 0);
 out:
 	for (size_t m = 0; m < IO_PARTS_MAX; m++) {
 		free(k.column[m]);

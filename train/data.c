@@ -431,6 +431,37 @@ void tr_inputs_free(struct tr_inputs *x)
 	*x = (struct tr_inputs){ 0 };
 }
 
+/* The pages of a case that encoder k reads, into of; how many. */
+static size_t pages_of(const struct tr_inputs *x, const struct tr_case *c, size_t k,
+		       const struct enc_input **of)
+{
+	size_t n = 0;
+
+	for (size_t j = 0; j < c->pages; j++) {
+		if (x->enc->of[c->page[j].part] == (int)k) {
+			of[n++] = x->of[c->first + j];
+		}
+	}
+	return n;
+}
+
+void tr_inputs_settle(const struct tr_inputs *x, const size_t *cases, size_t n, float *p)
+{
+	const struct enc_input **of = as_malloc((x->data->pages + 1) * sizeof *of);
+
+	for (size_t k = 0; k < x->enc->n; k++) {
+		size_t pages = 0;
+
+		for (size_t i = 0; i < n; i++) {
+			pages += pages_of(x, &x->data->v[cases[i]], k, of + pages);
+		}
+		if (x->enc->kind[k]->settle != NULL && pages > 0) {
+			x->enc->kind[k]->settle(x->enc->enc[k], of, pages, p);
+		}
+	}
+	free(of);
+}
+
 /* The cells of one case. */
 static int add_statistics(struct enc_table_stats *stats, const struct tr_data *d,
 			  const struct tr_case *c, struct as_err *e)

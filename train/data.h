@@ -102,6 +102,9 @@ int tr_inputs_init(struct tr_inputs *x, const struct tr_data *d, const struct tr
 		   struct as_err *e) AS_CHECKED;
 void tr_inputs_free(struct tr_inputs *x);
 
+/* Takes what the encoders want of these training cases and no step learns into the weights p. */
+void tr_inputs_settle(const struct tr_inputs *x, const size_t *cases, size_t n, float *p);
+
 /* The "statistics" of the training cells of these cases as JSON text, into out. */
 int tr_statistics(const struct tr_data *d, const size_t *cases, size_t n, struct as_buf *out,
 		  struct as_err *e) AS_CHECKED;

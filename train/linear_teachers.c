@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 /* Who is asked first. */
-static const enum tr_base order[] = { TR_BOTH, TR_RECORD, TR_WORDS };
+static const enum tr_base order[] = { TR_BOTH, TR_RECORD, TR_WORDS, TR_TEXTURE };
 
 int tr_linear_teachers_fit(struct tr_linear_teachers *l, const struct tr_data *d, uint32_t parts,
 			   const struct tr_cases *on, double *penalty, struct as_err *e)

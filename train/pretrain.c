@@ -143,6 +143,7 @@ int tr_pretrain(struct tr_pretrained *b, const struct tr_some *of, size_t tables
 	TRY(io_json_parse(m.statistics.data, m.statistics.len, "statistics", &m.doc, e));
 	TRY(tr_net_open_to_guess(&m.net, m.view.task, m.view.frozen.source, m.doc, how->seed, e));
 	TRY(tr_inputs_init(&m.in, &m.view, &m.net.enc, e));
+	tr_inputs_settle(&m.in, m.train, m.trains, m.net.ps.v);
 	plan =
 	    (struct tr_plan){ .in = &m.in,
 			      .train = m.train,

@@ -49,10 +49,11 @@ int tr_trained_fit_to(struct tr_trained *t, const struct tr_data *d, struct tr_p
 	tr_target_scale(d, plan->train, plan->trains, &t->mean, &t->sd);
 	TRY(io_json_parse(t->statistics.data, t->statistics.len, "statistics", &t->doc, e));
 	TRY(tr_net_open(&t->net, d->task, d->frozen.source, t->doc, plan->seed, e));
-	if (plan->from != NULL) {
+	TRY(tr_inputs_init(&t->in, d, &t->net.enc, e));
+	tr_inputs_settle(&t->in, plan->train, plan->trains, t->net.ps.v);
+	if (plan->from != NULL) { /* what it settled on comes with its weights */
 		TRY(tr_from_copy(plan->from, &t->net, t->doc, plan->watch, e));
 	}
-	TRY(tr_inputs_init(&t->in, d, &t->net.enc, e));
 	plan->in = &t->in;
 	plan->mean = t->mean;
 	plan->sd = t->sd;

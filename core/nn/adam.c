@@ -54,7 +54,7 @@ double nn_adam_step(struct nn_adam *o, struct nn_params *ps, float *g, float rat
 	for (size_t i = 0; i < ps->n; i++) {
 		const struct nn_param *p = &ps->p[i];
 
-		if ((p->flags & NN_STILL) != 0) {
+		if ((p->flags & (NN_STILL | NN_FIXED)) != 0) {
 			continue;
 		}
 		step.decay = (p->flags & NN_DECAY) != 0 ? decay : 0.0F;

@@ -15,7 +15,8 @@ struct nn_adam {
 void nn_adam_init(struct nn_adam *o, const struct nn_params *ps);
 void nn_adam_free(struct nn_adam *o);
 /* One step on ps->v with the gradients g, which are scaled so that their norm is at most clip
- * (0: no clipping); weights that are NN_STILL stay. Returns the norm before clipping. */
+ * (0: no clipping); weights that are NN_STILL or NN_FIXED stay. Returns the norm before clipping.
+ */
 double nn_adam_step(struct nn_adam *o, struct nn_params *ps, float *g, float rate, float decay,
 		    float clip);
 

@@ -23,6 +23,7 @@ enum { NN_NAME_SIZE = 96 };
 enum nn_flag {
 	NN_DECAY = 1, /* AdamW decays it: matrices, not biases and norms */
 	NN_STILL = 2, /* AdamW leaves it as it is, set between steps */
+	NN_FIXED = 4, /* never learned: taken from the training cases before the first step */
 };
 
 /* A matrix laid out for products that are served; at most one of the two. */

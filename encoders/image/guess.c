@@ -27,7 +27,7 @@ static bool span(const struct enc_image_model *m, size_t at, size_t i, size_t *f
 
 	*from = at + i * cell / ENC_GUESS_SIDE;
 	*to = at + (i + 1) * cell / ENC_GUESS_SIDE;
-	*to = *to < m->stem.size ? *to : m->stem.size;
+	*to = *to < m->size ? *to : m->size;
 	return *from < *to;
 }
 
@@ -36,7 +36,7 @@ static bool point_of(const struct enc_image_model *m, const float *view, size_t 
 		     float *t)
 {
 	const size_t cell = m->factor * ENC_STEM_STRIDE;
-	const size_t size = m->stem.size;
+	const size_t size = m->size;
 	size_t x0;
 	size_t x1;
 	size_t y0;

@@ -3,11 +3,12 @@
 #include "encoders/image/image.h"
 #include "encoders/image/model.h"
 #include "encoders/image/pixels.h"
+#include "encoders/image/scatter.h"
 
 #include <stdlib.h>
 
 const char enc_image_kind_name[] = "image";
-const char enc_image_kind_version[] = "1";
+const char enc_image_kind_version[] = "2";
 
 struct image {
 	struct enc_image_model model;
@@ -38,6 +39,10 @@ static int image_open(void **enc, struct nn_params *ps, const struct io_task *ta
 		return as_fail(e, AS_ECONFIG, "width = %u: the image encoder wants a multiple of 4",
 			       h->width);
 	}
+	if (h->image_cells == 0 && h->image_texture == 0) {
+		return as_fail(e, AS_ECONFIG,
+			       "image_cells = 0, image_texture = 0: nothing is left of a picture");
+	}
 	rc = enc_pixels_init(e);
 	if (rc != AS_OK) {
 		return rc;
@@ -66,21 +71,35 @@ static void image_input_free(struct enc_input *in)
 	*in = (struct enc_input){ 0 };
 }
 
-/* A row's place is what of the file its cell of tokens shows; none where that is only padding. */
+/* A row's place is what of the file its cell of tokens shows, none where that is only padding; that
+ * of the texture all that the square shows. */
 static void put_places(const struct enc_image_model *m, const struct enc_pixels *px, uint32_t page,
 		       struct enc_input *in)
 {
 	const size_t cell = m->factor * ENC_STEM_STRIDE;
 
-	in->rows = m->side * m->side;
+	in->rows = enc_image_model_rows(m);
 	in->place = as_calloc(in->rows, sizeof *in->place);
-	for (size_t r = 0; r < in->rows; r++) {
+	for (size_t r = 0; r < m->side * m->side; r++) {
 		const size_t x = r % m->side * cell;
 		const size_t y = r / m->side * cell;
 
 		in->place[r].page = page;
 		(void)enc_pixels_box(px, x, y, x + cell, y + cell, &in->place[r]);
 	}
+	if (m->textured) {
+		in->place[in->rows - 1].page = page;
+		(void)enc_pixels_box(px, 0, 0, m->size, m->size, &in->place[in->rows - 1]);
+	}
+}
+
+static void read_texture(const struct enc_image_model *m, struct enc_pixels *px)
+{
+	float *scratch = as_malloc(enc_scatter_scratch(m->size) * sizeof *scratch);
+
+	px->texture = as_malloc(ENC_SCATTER_N * sizeof *px->texture);
+	enc_scatter(px->v, m->size, m->channels, scratch, px->texture);
+	free(scratch);
 }
 
 enum { SIDE, PIXELS, PAGES };
@@ -110,6 +129,9 @@ static int image_prepare(const void *enc, const struct assay_item *item, struct 
 	rc = enc_pixels_read(px, &m->want, item->data, item->size, &in->limit, e);
 	if (rc == AS_OK) {
 		put_places(&m->model, px, item->page, in);
+		if (m->model.textured) {
+			read_texture(&m->model, px);
+		}
 	}
 	return rc;
 }
@@ -118,10 +140,9 @@ static void image_fwd(const void *enc, const struct nn_step *s, const struct enc
 		      float *rows, void **act)
 {
 	const struct image *m = enc;
-	const struct enc_pixels *px = in->data;
 	struct enc_image_act *a;
 
-	enc_image_model_fwd(&m->model, s, px->v, rows, &a);
+	enc_image_model_fwd(&m->model, s, in->data, rows, &a);
 	*act = a;
 }
 
@@ -132,6 +153,22 @@ static void image_bwd(const void *enc, const struct nn_step *s, const struct enc
 
 	(void)in;
 	enc_image_model_bwd(&m->model, s, drows, act);
+}
+
+static void image_settle(const void *enc, const struct enc_input *const *in, size_t n, float *p)
+{
+	const struct image *m = enc;
+	const float **texture;
+
+	if (!m->model.textured || n == 0) {
+		return;
+	}
+	texture = as_malloc(n * sizeof *texture);
+	for (size_t i = 0; i < n; i++) {
+		texture[i] = ((const struct enc_pixels *)in[i]->data)->texture;
+	}
+	enc_texture_settle(&m->model.texture, texture, n, p);
+	free(texture);
 }
 
 static void image_guess_open(void *enc, struct nn_params *ps)
@@ -163,6 +200,7 @@ const struct enc_kind enc_image_kind = {
 	.input_free = image_input_free,
 	.fwd = image_fwd,
 	.bwd = image_bwd,
+	.settle = image_settle,
 	.guess_open = image_guess_open,
 	.guess = image_guess,
 };

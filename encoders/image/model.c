@@ -4,6 +4,7 @@
  *   forward    x = stem(augmented pixels) + position in the grid                 [g * g, d]
  *              x = block(x), blocks times
  *              row_r = mean of norm(x)_i over the tokens of cell r, f x f of them
+ *              one row more: of the view's texture
  *
  *   backward   each line read upwards. */
 #include "encoders/image/model.h"
@@ -12,25 +13,20 @@
 #include "core/nn/position.h"
 #include "encoders/hidden.h"
 #include "encoders/image/augment.h"
+#include "encoders/image/scatter.h"
 #include "encoders/kind.h"
 
 #include <string.h>
 
 static const float HIDDEN = 0.4F; /* of the rows, in pretraining */
 
-void enc_image_model_init(struct enc_image_model *m, struct nn_params *ps, const struct io_hyper *h,
-			  const struct io_pruned *pruned)
+static void init_cells(struct enc_image_model *m, struct nn_params *ps, const struct io_hyper *h,
+		       const struct io_pruned *pruned)
 {
-	*m = (struct enc_image_model){
-		.width = h->width,
-		.channels = h->image_colour == 1 ? 3 : 1,
-		.grid = h->image_size / ENC_STEM_STRIDE,
-		.warp = h->image_warp,
-	};
 	do {
 		m->factor++;
 		m->side = (m->grid + m->factor - 1) / m->factor;
-	} while (m->side * m->side > ENC_ROWS_MAX);
+	} while (enc_image_model_rows(m) > ENC_ROWS_MAX);
 	enc_stem_init(&m->stem, ps, h->image_size, m->channels, h->width, h->image_stem == 1);
 	nn_stack_init(&m->stack, ps, "image",
 		      &(struct nn_stack_shape){ .d = h->width,
@@ -40,6 +36,30 @@ void enc_image_model_init(struct enc_image_model *m, struct nn_params *ps, const
 						.gated = h->gates == 1,
 						.threshold = h->gate_threshold,
 						.size = pruned->size });
+}
+
+void enc_image_model_init(struct enc_image_model *m, struct nn_params *ps, const struct io_hyper *h,
+			  const struct io_pruned *pruned)
+{
+	*m = (struct enc_image_model){
+		.width = h->width,
+		.channels = h->image_colour == 1 ? 3 : 1,
+		.size = h->image_size,
+		.grid = h->image_size / ENC_STEM_STRIDE,
+		.warp = h->image_warp,
+		.textured = h->image_texture == 1,
+	};
+	if (h->image_cells == 1) {
+		init_cells(m, ps, h, pruned);
+	}
+	if (m->textured) {
+		enc_texture_init(&m->texture, ps, h->width);
+	}
+}
+
+size_t enc_image_model_rows(const struct enc_image_model *m)
+{
+	return m->side * m->side + m->textured;
 }
 
 void enc_image_model_free(struct enc_image_model *m)
@@ -74,7 +94,7 @@ static struct nn_bags cell_bags(const struct enc_image_model *m, struct as_arena
 static float *blank(const struct enc_image_model *m, struct as_arena *mem, const float *x,
 		    const bool *hidden)
 {
-	const size_t size = m->stem.size;
+	const size_t size = m->size;
 	const size_t cell = m->factor * ENC_STEM_STRIDE;
 	float *y = as_alloc(mem, size * size * m->channels, sizeof *y);
 
@@ -88,41 +108,84 @@ static float *blank(const struct enc_image_model *m, struct as_arena *mem, const
 	return y;
 }
 
-void enc_image_model_fwd(const struct enc_image_model *m, const struct nn_step *s, const float *x,
-			 float *rows, struct enc_image_act **act)
+/* The texture of what the net sees; px has that of the picture itself. */
+static const float *texture_of(const struct enc_image_model *m, struct as_arena *mem,
+			       const struct enc_pixels *px, const float *x)
+{
+	float *y;
+	size_t mark;
+
+	if (x == px->v) {
+		return px->texture;
+	}
+	y = as_alloc(mem, ENC_SCATTER_N, sizeof *y);
+	mark = mem->used;
+	enc_scatter(x, m->size, m->channels, as_alloc(mem, enc_scatter_scratch(m->size), sizeof *y),
+		    y);
+	as_arena_reset(mem, mark);
+	return y;
+}
+
+/* x: the view, whose hidden cells are blank. */
+static void cells_fwd(const struct enc_image_model *m, const struct nn_step *s,
+		      struct enc_image_act *a, const float *x, float *rows)
 {
 	const size_t n = m->grid * m->grid;
-	const size_t d = m->width;
-	const size_t size = m->stem.size;
+	float *t = as_alloc(s->mem, n * m->width, sizeof *t);
+	const struct nn_bags of = cell_bags(m, s->mem);
+
+	enc_stem_fwd(&m->stem, s, &a->stem, x, t);
+	nn_position_grid(t, m->grid, m->grid, m->width, 1.0F);
+	nn_stack_fwd(&m->stack, s, &a->stack, t, n, &of, rows);
+}
+
+static void cells_bwd(const struct enc_image_model *m, const struct nn_step *s,
+		      const struct enc_image_act *a, const float *drows)
+{
+	const size_t n = m->grid * m->grid;
+	const size_t mark = s->mem->used;
+	float *dx = as_zalloc(s->mem, n * m->width, sizeof *dx);
+
+	nn_stack_bwd(&m->stack, s, &a->stack, drows, dx, n);
+	enc_stem_bwd(&m->stem, s, &a->stem, dx);
+	as_arena_reset(s->mem, mark);
+}
+
+void enc_image_model_fwd(const struct enc_image_model *m, const struct nn_step *s,
+			 const struct enc_pixels *px, float *rows, struct enc_image_act **act)
+{
+	const size_t cells = m->side * m->side;
 	struct enc_image_act *a = as_zalloc(s->mem, 1, sizeof *a);
-	float *t = as_alloc(s->mem, n * d, sizeof *t);
-	struct nn_bags of;
+	const float *x = px->v;
 
 	if (s->rng != NULL) {
-		float *view = as_alloc(s->mem, size * size * m->channels, sizeof *view);
+		float *view = as_alloc(s->mem, m->size * m->size * m->channels, sizeof *view);
 
-		enc_augment(s->rng, x, view, size, m->channels, m->warp);
+		enc_augment(s->rng, x, view, m->size, m->channels, m->warp);
 		x = view;
 	}
 	a->view = x;
-	a->hidden = enc_hide_rows(s, m->side * m->side, HIDDEN);
-	x = a->hidden != NULL ? blank(m, s->mem, x, a->hidden) : x;
-	enc_stem_fwd(&m->stem, s, &a->stem, x, t);
-	nn_position_grid(t, m->grid, m->grid, d, 1.0F);
-	of = cell_bags(m, s->mem);
-	nn_stack_fwd(&m->stack, s, &a->stack, t, n, &of, rows);
+	if (cells > 0) {
+		a->hidden = enc_hide_rows(s, cells, HIDDEN);
+		x = a->hidden != NULL ? blank(m, s->mem, x, a->hidden) : x;
+		cells_fwd(m, s, a, x, rows);
+	}
+	if (m->textured) {
+		enc_texture_fwd(&m->texture, s, &a->texture, texture_of(m, s->mem, px, x),
+				rows + cells * m->width);
+	}
 	*act = a;
 }
 
 void enc_image_model_bwd(const struct enc_image_model *m, const struct nn_step *s,
 			 const float *drows, struct enc_image_act *a)
 {
-	const size_t n = m->grid * m->grid;
-	const size_t d = m->width;
-	const size_t mark = s->mem->used;
-	float *dx = as_zalloc(s->mem, n * d, sizeof *dx);
+	const size_t cells = m->side * m->side;
 
-	nn_stack_bwd(&m->stack, s, &a->stack, drows, dx, n);
-	enc_stem_bwd(&m->stem, s, &a->stem, dx);
-	as_arena_reset(s->mem, mark);
+	if (m->textured) {
+		enc_texture_bwd(&m->texture, s, &a->texture, drows + cells * m->width);
+	}
+	if (cells > 0) {
+		cells_bwd(m, s, a, drows);
+	}
 }

@@ -302,6 +302,7 @@ out:
 void enc_pixels_free(struct enc_pixels *px)
 {
 	free(px->v);
+	free(px->texture);
 	*px = (struct enc_pixels){ 0 };
 }
 

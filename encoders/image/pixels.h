@@ -29,6 +29,7 @@ struct enc_picture {
 /* What came of it. */
 struct enc_pixels {
 	float *v;             /* [size, size, channels]: mean 0 and sd 1 where the picture is */
+	float *texture;       /* [ENC_SCATTER_N]; NULL: nobody asked */
 	size_t width, height; /* of the file after its EXIF rotation */
 	/* the file scaled to [high, wide] lies with its upper left pixel at row top, column left of
 	 * the square: negative where it is cropped, positive where it is padded */

@@ -178,6 +178,10 @@ static inline double kit_gradients(struct kit *k, const struct assay_item *item,
 		for (size_t i = 0; i < n; i++) {
 			most = fmaxf(most, fabsf(g[i]));
 		}
+		if ((q->flags & NN_FIXED) != 0) {
+			cr_assert(eq(flt, most, 0.0F), "%s is not learned", q->name);
+			continue;
+		}
 		cr_assert(most > 0.0F || (but != NULL && strstr(q->name, but) != NULL),
 			  "%s gets no gradient", q->name);
 		error = gradcheck(kit_loss, &forward, k->ps.v + q->at, g, n,
@@ -246,6 +250,10 @@ static inline double kit_guess_gradients(struct kit *k, const struct assay_item 
 	for (size_t p = 0; p < k->ps.n; p++) {
 		const struct nn_param *q = &k->ps.p[p];
 		const size_t n = q->rows * q->cols;
+
+		if ((q->flags & NN_FIXED) != 0) {
+			continue;
+		}
 		const double error = gradcheck(kit_guess, &l, k->ps.v + q->at, g + q->at, n,
 					       n < stride ? 1 + n / 8 : stride, 1e-2F);
 

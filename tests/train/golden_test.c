@@ -14,13 +14,14 @@
 
 enum { CASES = 2, LABELS = 3, SCAN = 0, REPORT = 1, FINDINGS = 2 };
 
-static const char ini[] = "[task]\nname = golden\ntarget = y\nkind = class\n"
-			  "labels = none, benign, malignant\n"
-			  "[part.scan]\nmodality = image\ncolumn = scan\n"
-			  "[part.report]\nmodality = text\ncolumn = report\n"
-			  "[part.findings]\nmodality = table\ncolumns = age:number, code:words\n"
-			  "[model]\nwidth = 8\nheads = 2\ngate_threshold = 0.4\nimage_size = 72\n"
-			  "text_buckets = 256\ntext_embed = 8\ntable_bins = 4\n";
+static const char ini[] =
+    "[task]\nname = golden\ntarget = y\nkind = class\n"
+    "labels = none, benign, malignant\n"
+    "[part.scan]\nmodality = image\ncolumn = scan\n"
+    "[part.report]\nmodality = text\ncolumn = report\n"
+    "[part.findings]\nmodality = table\ncolumns = age:number, code:words\n"
+    "[model]\nwidth = 8\nheads = 2\ngate_threshold = 0.4\nimage_size = 72\nimage_texture = 0\n"
+    "text_buckets = 256\ntext_embed = 8\ntable_bins = 4\n";
 static const char statistics[] = "{\"table\":{\"findings\":["
 				 "{\"name\":\"age\",\"type\":\"number\",\"edges\":[1,2,3]},"
 				 "{\"name\":\"code\",\"type\":\"words\"}]}}";

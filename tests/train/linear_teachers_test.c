@@ -116,7 +116,7 @@ static void check_teachers(struct fix *f)
 	struct as_err e = { 0 };
 
 	ok(tr_linear_teachers_fit(&l, &f->d, BOTH, &on, penalty, &e));
-	for (enum tr_base b = TR_RECORD; b < TR_BASES; b++) {
+	for (enum tr_base b = TR_RECORD; b <= TR_BOTH; b++) { /* there is no picture */
 		ok(tr_base_predict(&f->d, b, &s, index_of, CASES, p, thresholds, &e));
 		for (size_t i = 0; i < CASES; i++) {
 			answer(f, &l, b, i, said);
@@ -195,7 +195,7 @@ Test(train_linear_teachers, a_penalty_that_is_given_is_kept_and_one_that_is_not_
 	load(&f);
 	ok(tr_linear_teachers_fit(&chosen, &f.d, BOTH, &on, penalty, &e));
 	cr_assert(zero(dbl, penalty[TR_MAJORITY]));
-	for (enum tr_base b = TR_RECORD; b < TR_BASES; b++) {
+	for (enum tr_base b = TR_RECORD; b <= TR_BOTH; b++) { /* there is no picture */
 		cr_assert(lt(dbl, 0, penalty[b]));
 		given[b] = penalty[b];
 	}
@@ -203,7 +203,7 @@ Test(train_linear_teachers, a_penalty_that_is_given_is_kept_and_one_that_is_not_
 	for (size_t i = 0; i < (size_t)2 * CASES; i++) { /* one minimum, from another start */
 		cr_assert(epsilon_eq(flt, same.z[TR_BOTH][i], chosen.z[TR_BOTH][i], 0.02F));
 	}
-	for (enum tr_base b = TR_RECORD; b < TR_BASES; b++) {
+	for (enum tr_base b = TR_RECORD; b <= TR_BOTH; b++) { /* there is no picture */
 		given[b] = 1e3;
 	}
 	ok(tr_linear_teachers_fit(&strong, &f.d, BOTH, &all, given, &e));
@@ -338,7 +338,7 @@ Test(train_linear_teachers, the_model_of_all_cases_has_the_penalties_of_its_fold
 	f.task.hyper.linear_loss = 1;
 	f.o.folds = 3;
 	ok(tr_study_run(&s, &f.d, &f.o, &e));
-	for (enum tr_base b = TR_RECORD; b < TR_BASES; b++) {
+	for (enum tr_base b = TR_RECORD; b <= TR_BOTH; b++) { /* there is no picture */
 		double product = 1;
 
 		for (size_t k = 0; k < 3; k++) {

@@ -20,6 +20,7 @@
 
 static const char small[] = TASK "image_size = 32\n[train]\ndropout = 0\n";
 static const char deep[] = TASK "image_size = 32\nimage_stem = 1\n[train]\ndropout = 0\n";
+static const char texture[] = TASK "image_size = 32\nimage_cells = 0\n[train]\ndropout = 0\n";
 static const char colour[] = TASK "image_size = 32\nimage_colour = 1\n[train]\ndropout = 0\n";
 
 /* A grey picture without symmetry. */
@@ -51,6 +52,9 @@ Test(image_kind, gradients_are_those_of_the_whole_encoder)
 	kit_open(&k, &enc_image_kind, deep, NULL);
 	cr_assert(kit_gradients(&k, &item, 97, NULL) < 1e-2);
 	kit_close(&k);
+	kit_open(&k, &enc_image_kind, texture, NULL);
+	cr_assert(kit_gradients(&k, &item, 97, NULL) < 1e-2);
+	kit_close(&k);
 	as_buf_free(&png);
 }
 
@@ -80,9 +84,14 @@ Test(image_kind, rows_are_the_fewest_cells_of_tokens_that_fit)
 		const char *ini;
 		size_t rows;
 	} size[] = {
-		{ TASK "image_size = 32\n", 16 },  { TASK "image_size = 64\n", 64 },
-		{ TASK "image_size = 72\n", 25 },  { TASK "image_size = 96\n", 36 },
-		{ TASK "image_size = 224\n", 49 },
+		/* and one of the texture */
+		{ TASK "image_size = 32\n", 16 + 1 },
+		{ TASK "image_size = 64\n", 16 + 1 },
+		{ TASK "image_size = 64\nimage_texture = 0\n", 64 },
+		{ TASK "image_size = 72\n", 25 + 1 },
+		{ TASK "image_size = 96\n", 36 + 1 },
+		{ TASK "image_size = 224\n", 49 + 1 },
+		{ TASK "image_size = 96\nimage_cells = 0\n", 1 },
 	};
 
 	for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
@@ -123,6 +132,12 @@ Test(image_kind, places_are_boxes_that_cover_the_square)
 		cr_assert(eq(u32, in.place[r].c, 32));
 		cr_assert(eq(u32, in.place[r].d, 32));
 	}
+	cr_assert(eq(sz, in.rows, 37)); /* the texture is of all of it */
+	cr_assert(eq(u32, in.place[36].page, 2));
+	cr_assert(eq(u32, in.place[36].a, 0));
+	cr_assert(eq(u32, in.place[36].b, 0));
+	cr_assert(eq(u32, in.place[36].c, 192));
+	cr_assert(eq(u32, in.place[36].d, 192));
 	k.kind->input_free(&in);
 	kit_close(&k);
 	as_buf_free(&png);
@@ -138,7 +153,7 @@ Test(image_kind, the_declared_type_does_not_matter)
 	item = kit_item("scan", png.data, png.len);
 	item.type = "image/jpeg";
 	kit_open(&k, &enc_image_kind, small, NULL);
-	cr_assert(eq(sz, kit_takes(&k, &item), 16));
+	cr_assert(eq(sz, kit_takes(&k, &item), 16 + 1));
 	kit_close(&k);
 	as_buf_free(&png);
 }
@@ -156,7 +171,7 @@ Test(image_kind, encoding_twice_gives_the_same_bits)
 	kit_open(&k, &enc_image_kind, small, NULL);
 	x[0] = kit_encode(&k, &item, &in[0]);
 	x[1] = kit_encode(&k, &item, &in[1]);
-	cr_assert(zero(int, memcmp(x[0], x[1], 16 * 16 * sizeof(float))));
+	cr_assert(zero(int, memcmp(x[0], x[1], 17UL * 16 * sizeof(float))));
 	for (size_t i = 0; i < 2; i++) {
 		k.kind->input_free(&in[i]);
 		free(x[i]);
@@ -179,7 +194,7 @@ Test(image_kind, a_damaged_file_is_refused_with_a_reason)
 	as_buf_free(&png);
 }
 
-Test(image_kind, a_width_that_is_no_multiple_of_4_is_refused)
+Test(image_kind, a_width_that_is_no_multiple_of_4_is_refused_and_a_model_without_rows)
 {
 	struct io_task task = { 0 };
 	struct nn_params ps = { 0 };
@@ -189,6 +204,10 @@ Test(image_kind, a_width_that_is_no_multiple_of_4_is_refused)
 	io_hyper_defaults(&task.hyper);
 	task.hyper.width = 18;
 	fails(enc_image_kind.open(&enc, &ps, &task, NULL, &e), AS_ECONFIG, "width = 18");
+	task.hyper.width = 16;
+	task.hyper.image_cells = task.hyper.image_texture = 0;
+	fails(enc_image_kind.open(&enc, &ps, &task, NULL, &e), AS_ECONFIG,
+	      "nothing is left of a picture");
 }
 
 Test(image_augment, views_differ_and_keep_the_picture_s_scale)
