@@ -112,9 +112,7 @@ flags() { # TASK VARIANT
         case $2 in base-*) echo "--pretrain --base-epochs 6" ;; esac
         ;;
     importance-*) echo --folds 5 --epochs 24 ;;
-    wdbc-*) echo --folds 5 ;;
-    busi-*) echo --folds 5 --teachers 3 ;;
-    scan-*) echo --folds 5 ;;
+    wdbc-* | busi-* | scan-*) echo --folds 5 ;;
     *) echo --folds 5 --shuffle 20 ;;
     esac
 }
