@@ -303,6 +303,10 @@ Test(io_model, shapes_scales_and_what_is_left_over_are_told_apart)
 	does_not_bind("{" T("w", "F32", "[3,5]", "[0,60]") "," T(LONG ".scale", "U8", "[0]",
 								 "[60,60]") "," B("[60,80]") "}",
 		      80, ".scale: not a weight of this model");
+	does_not_bind(
+	    "{" T("w", "I8", "[3,5]", "[0,15]") "," T("w.scale", "F32", "[3]", "[15,27]") "," T(
+		"w.sCale", "U8", "[0]", "[27,27]") "," B("[27,47]") "}",
+	    47, "w.sCale: not a weight of this model");
 }
 
 Test(io_model, header_over_the_limit_is_not_written)
