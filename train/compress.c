@@ -144,7 +144,7 @@ static int grade(const struct lesson *l, enum tr_rival r, const struct tr_net *n
 	int rc;
 
 	TRY(tr_pool_open(&one, 1, e));
-	cost->weights = net->ps.size;
+	cost->weights = nn_params_learned(&net->ps);
 	cost->ms = HUGE_VAL;
 	for (int i = 0; i < ROUNDS; i++) {
 		const int64_t began = as_mono_ns();

@@ -71,7 +71,7 @@ void tr_prune_init(struct tr_prune *p, const struct tr_net *net)
 {
 	size_t prefix;
 
-	*p = (struct tr_prune){ .net = net, .share = 1, .weights = net->ps.size };
+	*p = (struct tr_prune){ .net = net, .share = 1, .weights = nn_params_learned(&net->ps) };
 	for (size_t i = 0; i < net->ps.n; i++) {
 		for (size_t k = 0; k < SPANS; k++) {
 			if (spans[k].reads &&
@@ -215,7 +215,7 @@ static size_t share_out(struct tr_prune *p, double share)
 		const struct tr_layer *l = layer_of(p, param, &s);
 
 		if (l == NULL) {
-			weights += param->rows * param->cols;
+			weights += (param->flags & NN_FIXED) != 0 ? 0 : param->rows * param->cols;
 		} else if (s->columns) {
 			weights += param->rows * lines_of(l, param->cols);
 		} else {
@@ -259,7 +259,8 @@ static void choose(struct tr_layer *l)
 
 int tr_prune_cut(struct tr_prune *p, double size, struct as_err *e)
 {
-	const double want = size * (double)p->net->ps.size;
+	const size_t all = nn_params_learned(&p->net->ps);
+	const double want = size * (double)all;
 	const size_t least = share_out(p, 0);
 	double low = 0;
 	double high = 1;
@@ -267,7 +268,7 @@ int tr_prune_cut(struct tr_prune *p, double size, struct as_err *e)
 	if ((double)least > want) {
 		return as_fail(e, AS_EUSAGE,
 			       "--size %g: of %zu weights %zu remain at least, %.3f of them", size,
-			       p->net->ps.size, least, (double)least / (double)p->net->ps.size);
+			       all, least, (double)least / (double)all);
 	}
 	if ((double)share_out(p, 1) > want) {
 		for (int i = 0; i < HALVINGS; i++) {

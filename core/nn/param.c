@@ -121,6 +121,16 @@ void nn_params_free(struct nn_params *ps)
 	*ps = (struct nn_params){ 0 };
 }
 
+size_t nn_params_learned(const struct nn_params *ps)
+{
+	size_t n = ps->size;
+
+	for (size_t i = 0; i < ps->n; i++) {
+		n -= (ps->p[i].flags & NN_FIXED) != 0 ? ps->p[i].rows * ps->p[i].cols : 0;
+	}
+	return n;
+}
+
 const struct nn_param *nn_param_find(const struct nn_params *ps, const char *name)
 {
 	for (size_t i = 0; i < ps->n; i++) {

@@ -72,6 +72,8 @@ void nn_params_start(struct nn_params *ps, struct as_rng *rng);
  * answers, sooner. Once v is what is served: it must not change any more. */
 void nn_params_serve(struct nn_params *ps);
 void nn_params_free(struct nn_params *ps);
+/* How many weights there are that are learned: all but those that are NN_FIXED. */
+size_t nn_params_learned(const struct nn_params *ps);
 /* NULL where there is none. */
 const struct nn_param *nn_param_find(const struct nn_params *ps, const char *name);
 
