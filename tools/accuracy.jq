@@ -209,6 +209,7 @@ def first_three: select(length > 3) | map(select(.seed <= 3)) | select(length ==
 def targets($name):
   if $name == "before-biopsy" then
     at_least("breast before biopsy, all parts: AUC >= 0.930"; .metrics.auc; 0.930),
+    at_least("- all parts: AUC >= 0.945"; .metrics.auc; 0.945),
     not_below("- all parts not below the best single part"; "parts"; best_part),
     not_below("- all parts not below logistic regression on findings + text"; "baselines"; "record+words"),
     at_least("- findings alone: AUC >= 0.91"; .parts.findings.auc; 0.91),
