@@ -8,6 +8,7 @@
 #include "core/tensor/gemm.h"
 #include "core/tensor/q8.h"
 #include "core/tensor/rows.h"
+#include "encoders/image/scatter.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,6 +191,36 @@ static void row_kernels(void)
 	free(r.x);
 }
 
+enum { SIDE = 96 };
+
+struct picture {
+	float *x, *scratch, *y;
+};
+
+static void run_texture(void *ctx)
+{
+	struct picture *p = ctx;
+
+	enc_scatter(p->x, SIDE, 1, p->scratch, p->y);
+}
+
+static void texture(void)
+{
+	const struct bench_line l = { .section = "kernels",
+				      .name = "textures of pictures, 96 x 96",
+				      .unit = "pictures/s",
+				      .per = 1,
+				      .one_core = true };
+	struct picture p = { .x = draw((size_t)SIDE * SIDE, 5),
+			     .scratch = draw(enc_scatter_scratch(SIDE), 5),
+			     .y = draw(ENC_SCATTER_N, 5) };
+
+	bench_run(&l, run_texture, &p, 30);
+	free(p.y);
+	free(p.scratch);
+	free(p.x);
+}
+
 void bench_kernels(void)
 {
 	static const struct shape shapes[] = { { 16, WIDTH, WIDTH },
@@ -201,4 +232,5 @@ void bench_kernels(void)
 		product(&shapes[i]);
 	}
 	row_kernels();
+	texture();
 }

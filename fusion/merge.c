@@ -110,20 +110,26 @@ static void span(struct assay_place *out, const struct assay_place *p, size_t n)
 	}
 }
 
-/* The smallest box around all; a label stays only where it is that of every row. */
+/* The smallest box around those that have one; a label stays only where it is that of every row. */
 static void box(struct assay_place *out, const struct assay_place *p, size_t n)
 {
-	uint32_t right = p[0].a + p[0].c;
-	uint32_t bottom = p[0].b + p[0].d;
+	uint32_t right = 0;
+	uint32_t bottom = 0;
 
-	for (size_t k = 1; k < n; k++) {
-		out->a = min_u32(out->a, p[k].a);
-		out->b = min_u32(out->b, p[k].b);
-		right = max_u32(right, p[k].a + p[k].c);
-		bottom = max_u32(bottom, p[k].b + p[k].d);
+	out->a = out->b = UINT32_MAX;
+	for (size_t k = 0; k < n; k++) {
+		if (p[k].c > 0 && p[k].d > 0) {
+			out->a = min_u32(out->a, p[k].a);
+			out->b = min_u32(out->b, p[k].b);
+			right = max_u32(right, p[k].a + p[k].c);
+			bottom = max_u32(bottom, p[k].b + p[k].d);
+		}
 		if (strncmp(out->label, p[k].label, sizeof out->label) != 0) {
 			out->label[0] = '\0';
 		}
+	}
+	if (right == 0) {
+		out->a = out->b = 0;
 	}
 	out->c = right - out->a;
 	out->d = bottom - out->b;

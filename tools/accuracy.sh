@@ -192,7 +192,6 @@ fail() { # LOG
 
 # One training and its scores, as JSON.
 train() { # TASK VARIANT SEED INI MODEL
-    task=$1
     table=$data/$(cases "$1" "$2")
     ini=$4
     model=$5
@@ -201,11 +200,12 @@ train() { # TASK VARIANT SEED INI MODEL
     test=$(scored "$1")
     fitted=$(fitted "$1")
     more=$(unlabelled "$1" "$2")
+    based=$(based "$1")
     # shellcheck disable=SC2046
     set -- $(flags "$1" "$2")
     [ -z "$more" ] || set -- "$@" --unlabelled "$data/$more"
-    if [ "$(based "$task")" ]; then
-        "$out/bin/assay" train "$ini" --data "$data/$(based "$task")" --out "$model.base" --seed "$seed" \
+    if [ -n "$based" ]; then
+        "$out/bin/assay" train "$ini" --data "$data/$based" --out "$model.base" --seed "$seed" \
             --threads "$threads" ${epochs:+--epochs "$epochs"} >/dev/null || return
         set -- "$@" --from "$model.base"
     fi

@@ -292,8 +292,8 @@ static void put_texture(struct columns *k, const struct tr_case *c, uint32_t fir
 {
 	double v[ENC_SCATTER_N];
 
-	if (mean_texture(k->d, c, v) == 0) {
-		return;
+	if (mean_texture(k->d, c, v) == 0 || k->texture[0].numbers == 0) {
+		return; /* no picture here, or none to learn from */
 	}
 	for (uint32_t j = 0; j < ENC_SCATTER_N; j++) {
 		tr_sparse_put(k->x, first + j, standardised(&k->texture[j], v[j]));

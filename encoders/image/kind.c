@@ -71,8 +71,8 @@ static void image_input_free(struct enc_input *in)
 	*in = (struct enc_input){ 0 };
 }
 
-/* A row's place is what of the file its cell of tokens shows, none where that is only padding; that
- * of the texture all that the square shows. */
+/* A row's place is what of the file its cell of tokens shows; none where that is only padding, and
+ * none of the texture, which is of the whole. */
 static void put_places(const struct enc_image_model *m, const struct enc_pixels *px, uint32_t page,
 		       struct enc_input *in)
 {
@@ -87,10 +87,7 @@ static void put_places(const struct enc_image_model *m, const struct enc_pixels 
 		in->place[r].page = page;
 		(void)enc_pixels_box(px, x, y, x + cell, y + cell, &in->place[r]);
 	}
-	if (m->textured) {
-		in->place[in->rows - 1].page = page;
-		(void)enc_pixels_box(px, 0, 0, m->size, m->size, &in->place[in->rows - 1]);
-	}
+	in->place[in->rows - 1].page = page;
 }
 
 static void read_texture(const struct enc_image_model *m, struct enc_pixels *px)
@@ -160,7 +157,7 @@ static void image_settle(const void *enc, const struct enc_input *const *in, siz
 	const struct image *m = enc;
 	const float **texture;
 
-	if (!m->model.textured || n == 0) {
+	if (!m->model.textured) {
 		return;
 	}
 	texture = as_malloc(n * sizeof *texture);

@@ -52,7 +52,7 @@ struct plane {
 	size_t h, w;
 };
 
-/* What enc_scatter works in; sizes of the first level, which is the largest. */
+/* What enc_scatter works in; sizes are those of the picture, the first plane that is filtered. */
 struct scratch {
 	struct bank bank;
 	float *waves; /* [WAVES, 2, h + 2 HALF, w]: rows filtered, mirrored above and below */
@@ -61,9 +61,9 @@ struct scratch {
 	float *part;  /* [h, w / 2]: blurred along rows */
 	float *sums;  /* [2, w] */
 	float *m;     /* [TURNS, h, w] */
-	float *one;   /* [h, w]: a plane of the second order */
-	float *u[2];  /* [h, w]; [h / 2, w / 2]: what is passed down, in turn */
-	float *d[2];  /* likewise, of planes of the first order */
+	float *one;   /* [h / 2, w / 2]: a plane of the second order */
+	float *u[2];  /* [h, w] and [h / 2, w / 2]: what is passed down, in turn */
+	float *d[2];  /* [h / 2, w / 2] each: likewise, of a plane of the first order */
 };
 
 static double wave(double *re, double *im, double t)

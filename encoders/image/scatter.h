@@ -10,7 +10,7 @@ enum {
 	ENC_SCATTER_TURNS = 6,  /* directions, 30 degrees apart */
 	ENC_SCATTER_CELLS = 3,  /* a side, that have means of their own */
 	ENC_SCATTER_PLACED = 2 + ENC_SCATTER_CELLS * ENC_SCATTER_CELLS, /* mean, sd, cells */
-	/* the smallest picture; planes of the first order; of the second; numbers in all */
+	/* planes of the first order, of the second; numbers in all */
 	ENC_SCATTER_FIRST = ENC_SCATTER_LEVELS * ENC_SCATTER_TURNS,
 	ENC_SCATTER_SECOND = ENC_SCATTER_FIRST * (ENC_SCATTER_LEVELS - 1) * ENC_SCATTER_TURNS / 2,
 	ENC_SCATTER_N = (1 + ENC_SCATTER_FIRST) * ENC_SCATTER_PLACED + 2 * ENC_SCATTER_SECOND,

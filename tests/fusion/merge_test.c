@@ -145,6 +145,24 @@ Test(fusion_merge, merged_boxes_are_the_box_around_them)
 	cr_assert(eq(u32, p.d, 32));
 }
 
+Test(fusion_merge, a_row_without_a_box_does_not_stretch_another_s)
+{
+	const struct assay_place none = { 1, 0, 0, 0, 0, "" };
+	const struct assay_place one = { 1, 48, 24, 16, 8, "" };
+	const struct assay_place from[][2] = { { one, none }, { none, one } };
+	struct assay_place p;
+
+	for (size_t i = 0; i < 2; i++) {
+		p = first_pair("image", from[i][0], from[i][1]);
+		cr_assert(eq(u32, p.a, 48));
+		cr_assert(eq(u32, p.b, 24));
+		cr_assert(eq(u32, p.c, 16));
+		cr_assert(eq(u32, p.d, 8));
+	}
+	p = first_pair("image", none, none);
+	cr_assert(zero(int, memcmp(&p, &none, sizeof p)));
+}
+
 Test(fusion_merge, merged_cells_are_named_by_the_first)
 {
 	const struct assay_place p =

@@ -201,6 +201,37 @@ Test(train_texture, a_linear_model_of_it_judges_and_teaches)
 	fix_close(&f);
 }
 
+/* Cases without a picture among those that train: the others' textures are no feature, not no
+ * number. */
+Test(train_texture, a_linear_model_that_saw_no_picture_still_says_numbers)
+{
+	static struct fix f;
+	const struct tr_split s = { .train = index_of,
+				    .trains = TRAINS,
+				    .stop = index_of,
+				    .stops = STOPS,
+				    .calibrate = index_of,
+				    .calibrates = STOPS };
+	float thresholds[IO_LABELS_MAX];
+	size_t pages[TRAINS];
+	struct as_err e = { 0 };
+	float p[2 * CASES];
+
+	load(&f);
+	for (size_t i = 0; i < TRAINS; i++) {
+		pages[i] = f.d.v[i].pages;
+		f.d.v[i].pages = 0;
+	}
+	ok(tr_base_predict(&f.d, TR_TEXTURE, &s, index_of, CASES, p, thresholds, &e));
+	for (size_t i = 0; i < (size_t)2 * CASES; i++) {
+		cr_assert(isfinite(p[i]), "%zu", i);
+	}
+	for (size_t i = 0; i < TRAINS; i++) {
+		f.d.v[i].pages = pages[i];
+	}
+	fix_close(&f);
+}
+
 /* Pictures whose texture the model does not read are no texture to a linear model either. */
 Test(train_texture, without_it_there_is_no_linear_model_of_it)
 {

@@ -132,12 +132,12 @@ Test(image_kind, places_are_boxes_that_cover_the_square)
 		cr_assert(eq(u32, in.place[r].c, 32));
 		cr_assert(eq(u32, in.place[r].d, 32));
 	}
-	cr_assert(eq(sz, in.rows, 37)); /* the texture is of all of it */
+	cr_assert(eq(sz, in.rows, 37)); /* the texture is of no place */
 	cr_assert(eq(u32, in.place[36].page, 2));
 	cr_assert(eq(u32, in.place[36].a, 0));
 	cr_assert(eq(u32, in.place[36].b, 0));
-	cr_assert(eq(u32, in.place[36].c, 192));
-	cr_assert(eq(u32, in.place[36].d, 192));
+	cr_assert(eq(u32, in.place[36].c, 0));
+	cr_assert(eq(u32, in.place[36].d, 0));
 	k.kind->input_free(&in);
 	kit_close(&k);
 	as_buf_free(&png);
