@@ -190,8 +190,25 @@ fail() { # LOG
     exit 1
 }
 
+# The specificity at the highest threshold with which the folds' cases together have a sensitivity
+# of 0.967 at least, that of the radiologists' BI-RADS category.
+as_sure_as_radiologists() { # PREDICTIONS
+    awk -F, '
+    NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+    $at["by"] == "all" { p[++n] = $at["malignant"]; y[n] = $at["target"] == "malignant"; all += y[n] }
+    END {
+        for (i = 1; i <= n; i++) {
+            tp = 0; tn = 0
+            for (k = 1; k <= n; k++) if (y[k]) tp += p[k] >= p[i]; else tn += p[k] < p[i]
+            if (tp / all >= 0.967 && tn / (n - all) > most) most = tn / (n - all)
+        }
+        print most + 0
+    }' "$1"
+}
+
 # One training and its scores, as JSON.
 train() { # TASK VARIANT SEED INI MODEL
+    task=$1
     table=$data/$(cases "$1" "$2")
     ini=$4
     model=$5
@@ -209,8 +226,11 @@ train() { # TASK VARIANT SEED INI MODEL
             --threads "$threads" ${epochs:+--epochs "$epochs"} >/dev/null || return
         set -- "$@" --from "$model.base"
     fi
+    [ "$task" != before-biopsy ] || set -- "$@" --predictions "$model.csv"
     json=$("$out/bin/assay" train "$ini" --data "$table" --out "$model" --seed "$seed" \
         --threads "$threads" "$@" ${epochs:+--epochs "$epochs"} --json) || return
+    [ "$task" != before-biopsy ] ||
+        json=$(printf '%s\n' "$json" | jq --argjson at "$(as_sure_as_radiologists "$model.csv")" '. + {specificity_at: $at}')
     if [ -n "$test" ]; then
         # shellcheck disable=SC2086
         set -- $test

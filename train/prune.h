@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * prune.h - which structures of a trained network matter least, and the weights without them.
  *
- * A structure is a head, a hidden unit of a block's MLP, or a row of an embedding of hashed words.
+ * A structure is a head, a hidden unit of a block's MLP, a row of an embedding of hashed words, a
+ * channel of a picture's convolutions in each of its norms' groups, or a number of its texture.
  * With a mask m on what it hands on, dL/dm at m = 1 is the sum of w dL/dw over the weights that
- * read it: the head's columns of W_o, the unit's column of W_down, the row itself. */
+ * read it: the head's columns of W_o, the unit's column of W_down, the row itself, columns of the
+ * next convolution, the number's column of the texture's map. */
 #ifndef TR_PRUNE_H
 #define TR_PRUNE_H
 
@@ -20,13 +22,16 @@ enum tr_importance {
 /* "taylor", "gradient", "magnitude", "random" */
 const char *tr_importance_name(enum tr_importance i);
 
-enum tr_structure { TR_HEAD, TR_UNIT, TR_ROW };
+enum tr_structure { TR_HEAD, TR_UNIT, TR_ROW, TR_CHANNEL, TR_NUMBER };
 
 /* The structures of one kind in one place. */
 struct tr_layer {
 	enum tr_structure kind;
-	char prefix[NN_NAME_SIZE]; /* "text.block.0", "text.embed" */
+	char prefix[NN_NAME_SIZE]; /* "text.block.0", "text.embed", "image.stem.1" */
+	char reader[NN_NAME_SIZE]; /* the parameter that reads what they hand on */
 	size_t n;
+	size_t per;    /* neighbouring lines of a parameter that one has; then comes the next, and
+			* after the last the first again */
 	double *score; /* [n] */
 	bool *keep;    /* [n] */
 	size_t kept;   /* of them; fewer rows than n have one more behind them, which all others

@@ -38,7 +38,7 @@ struct run {
 	size_t training; /* its number in the plan's checkpoint */
 };
 
-enum { PIECES = 12 + 2 * KEPT };
+enum { PIECES = 13 + 2 * KEPT };
 
 /* All that a run goes on from between two epochs; done: what it came to. */
 static size_t pieces_of(struct run *r, bool done, struct tr_piece p[PIECES])
@@ -56,6 +56,7 @@ static size_t pieces_of(struct run *r, bool done, struct tr_piece p[PIECES])
 	}
 	p[n++] = (struct tr_piece){ r->adam.m, bytes };
 	p[n++] = (struct tr_piece){ r->adam.v, bytes };
+	p[n++] = (struct tr_piece){ r->adam.r, bytes };
 	p[n++] = (struct tr_piece){ &r->adam.t, sizeof r->adam.t };
 	p[n++] = (struct tr_piece){ &r->steps, sizeof r->steps };
 	p[n++] = (struct tr_piece){ r->order, r->plan->trains * sizeof *r->order };

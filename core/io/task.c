@@ -239,8 +239,12 @@ int io_task_check(const struct io_task *t, struct as_err *e)
 		return as_fail(e, AS_ECONFIG, "heads = %u does not divide width = %u",
 			       t->hyper.heads, t->hyper.width);
 	}
-	if (t->hyper.image_size % 8 != 0) {
-		return as_fail(e, AS_ECONFIG, "image_size = %u is not a multiple of 8",
+	if (t->hyper.image_channels % 8 != 0) {
+		return as_fail(e, AS_ECONFIG, "image_channels = %u is not a multiple of 8",
+			       t->hyper.image_channels);
+	}
+	if (t->hyper.image_size % 16 != 0) {
+		return as_fail(e, AS_ECONFIG, "image_size = %u is not a multiple of 16",
 			       t->hyper.image_size);
 	}
 out:

@@ -7,6 +7,8 @@
  *   backward   dW += dy' c      db += sum over places of dy      dc = dy W
  *              dx around (s i, s j) += dc_ij
  *
+ * The rows of W are standardised (core/nn/standard.h).
+ *
  * Chellapilla, Puri, Simard, "High Performance Convolutional Neural Networks for Document
  * Processing" (2006), section 3: unfold, then one product. */
 #include "core/nn/conv.h"
@@ -14,7 +16,6 @@
 #include "core/nn/linear.h"
 #include "core/tensor/rows.h"
 
-#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -26,9 +27,8 @@ void nn_conv_init(struct nn_conv *l, struct nn_params *ps, const char *prefix, s
 	l->in = in;
 	l->out = out;
 	l->stride = stride;
-	/* He, Zhang, Ren, Sun (2015), arXiv:1502.01852, section 2.2. */
-	l->w = nn_param_add(ps, prefix, "w", out, TAPS * in, NN_DECAY, NN_NORMAL,
-			    sqrtf(2.0F / (float)(TAPS * in)));
+	l->w =
+	    nn_param_add(ps, prefix, "w", out, TAPS * in, NN_DECAY | NN_STANDARD, NN_NORMAL, 1.0F);
 	l->laid = (struct nn_laid){ 0 };
 	nn_param_serve(ps, l->w, &l->laid, true);
 	l->b = nn_param_add(ps, prefix, "b", 1, out, 0, NN_ZERO, 0.0F);

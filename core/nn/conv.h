@@ -6,7 +6,8 @@
 #include "core/nn/param.h"
 
 /* 2-d convolution with a 3 x 3 kernel, padding 1 and stride 1 or 2, channels last:
- * x [h, w, in], y [ceil(h / stride), ceil(w / stride), out], W [out, 9 * in], b [out]. */
+ * x [h, w, in], y [ceil(h / stride), ceil(w / stride), out], W [out, 9 * in] of standardised rows,
+ * b [out]. */
 struct nn_conv {
 	size_t in, out, stride;
 	size_t w, b;         /* offsets */

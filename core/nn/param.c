@@ -2,6 +2,7 @@
 #include "core/nn/param.h"
 
 #include "core/base/buf.h"
+#include "core/nn/standard.h"
 #include "core/tensor/f32.h"
 #include "core/tensor/q8.h"
 
@@ -95,6 +96,9 @@ static void start_one(const struct nn_param *p, float *v, struct as_rng *rng)
 			v[i] = p->scale * as_rng_normal(rng);
 			break;
 		}
+	}
+	if ((p->flags & NN_STANDARD) != 0) {
+		nn_standard_fwd(v, v, p->rows, p->cols);
 	}
 }
 

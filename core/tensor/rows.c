@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * rows.c - row kernels.
  *
- *   exp        n = round(x log2 e)   r = x - n ln 2   e^x = 2^n (1 + r + r^2 P(r)),  |r| <= ln 2 /
- * 2 P of degree 5 and the split of ln 2: Moshier, Cephes, expf.c softmax    a_j  = e^(s (x_j - max
- * x)) / sum_i e^(s (x_i - max x)) dx_j = s a_j (da_j - sum_i a_i da_i) gelu       y    = x Phi(x)
+ *   exp        n = round(x log2 e)   r = x - n ln 2   e^x = 2^n (1 + r + r^2 P(r))
+ *              |r| <= ln 2 / 2; P of degree 5 and the split of ln 2: Moshier, Cephes, expf.c
+ *   softmax    a_j  = e^(s (x_j - max x)) / sum_i e^(s (x_i - max x))
+ *              dx_j = s a_j (da_j - sum_i a_i da_i)
+ *   gelu       y    = x Phi(x)
  *              dx  += dy (Phi(x) + x phi(x))       phi(x) = e^(-x^2 / 2) / sqrt(2 pi)
  *              Phi by erf: Abramowitz, Stegun, "Handbook of Mathematical Functions" (1964), 7.1.26,
  *              |error of erf| <= 1.5e-7
@@ -38,6 +40,28 @@ CLONES void tn_sum_rows(float *restrict b, const float *restrict y, size_t rows,
 
 		for (size_t j = 0; j < cols; j++) {
 			b[j] += row[j];
+		}
+	}
+}
+
+CLONES void tn_sum_squares(float *restrict s, const float *restrict x, const float *restrict m,
+			   size_t rows, size_t cols)
+{
+	for (size_t r = 0; r < rows; r++) {
+		const float *restrict row = x + r * cols;
+
+		for (size_t j = 0; j < cols; j++) {
+			s[j] += (row[j] - m[j]) * (row[j] - m[j]);
+		}
+	}
+}
+
+CLONES void tn_scale_rows(float *restrict y, const float *restrict x, const float *restrict a,
+			  const float *restrict b, size_t rows, size_t cols)
+{
+	for (size_t r = 0; r < rows; r++) {
+		for (size_t j = 0; j < cols; j++) {
+			y[r * cols + j] = a[j] * x[r * cols + j] + b[j];
 		}
 	}
 }

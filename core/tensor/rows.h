@@ -9,6 +9,11 @@
  * y [rows, cols] */
 void tn_set_rows(float *restrict y, const float *restrict b, size_t rows, size_t cols);
 void tn_sum_rows(float *restrict b, const float *restrict y, size_t rows, size_t cols);
+/* s_j += sum_r (x[r, j] - m_j)^2;  y[r, j] = a_j x[r, j] + b_j.  x, y [rows, cols] */
+void tn_sum_squares(float *restrict s, const float *restrict x, const float *restrict m,
+		    size_t rows, size_t cols);
+void tn_scale_rows(float *restrict y, const float *restrict x, const float *restrict a,
+		   const float *restrict b, size_t rows, size_t cols);
 /* y += a x, n numbers. */
 void tn_axpy(float *restrict y, float a, const float *restrict x, size_t n);
 /* y *= x, n numbers;  y += x z, n numbers. */

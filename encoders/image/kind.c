@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 const char enc_image_kind_name[] = "image";
-const char enc_image_kind_version[] = "2";
+const char enc_image_kind_version[] = "3";
 
 struct image {
 	struct enc_image_model model;
@@ -48,7 +48,9 @@ static int image_open(void **enc, struct nn_params *ps, const struct io_task *ta
 		return rc;
 	}
 	m = as_calloc(1, sizeof *m);
-	rc = io_pruned_parse(&m->pruned, statistics, "image", h, h->image_blocks, e);
+	rc = io_pruned_parse(
+	    &m->pruned, statistics, "image",
+	    &(struct io_whole){ h, h->image_blocks, h->image_texture == 1 ? ENC_SCATTER_N : 0 }, e);
 	if (rc != AS_OK) {
 		image_close(m);
 		return rc;

@@ -27,7 +27,11 @@ static void init_cells(struct enc_image_model *m, struct nn_params *ps, const st
 		m->factor++;
 		m->side = (m->grid + m->factor - 1) / m->factor;
 	} while (enc_image_model_rows(m) > ENC_ROWS_MAX);
-	enc_stem_init(&m->stem, ps, h->image_size, m->channels, h->width, h->image_stem == 1);
+	enc_stem_init(&m->stem, ps,
+		      &(struct enc_stem_shape){ .size = m->size,
+						.channels = m->channels,
+						.stage = pruned->channels,
+						.width = m->width });
 	nn_stack_init(&m->stack, ps, "image",
 		      &(struct nn_stack_shape){ .d = h->width,
 						.heads = h->heads,
@@ -53,7 +57,7 @@ void enc_image_model_init(struct enc_image_model *m, struct nn_params *ps, const
 		init_cells(m, ps, h, pruned);
 	}
 	if (m->textured) {
-		enc_texture_init(&m->texture, ps, h->width);
+		enc_texture_init(&m->texture, ps, h->width, pruned);
 	}
 }
 

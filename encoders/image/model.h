@@ -38,7 +38,7 @@ struct enc_image_act {
 	const float *view; /* the picture before they were */
 };
 
-/* Registers "image.*". */
+/* Registers "image.*". pruned is borrowed as long as m. */
 void enc_image_model_init(struct enc_image_model *m, struct nn_params *ps, const struct io_hyper *h,
 			  const struct io_pruned *pruned);
 void enc_image_model_free(struct enc_image_model *m);

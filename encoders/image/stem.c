@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * stem.c - pixels to tokens.
  *
- *   plain      x = GELU(conv_i(x)), i = 1 .. 3: 3 x 3, stride 2, channels -> 32 -> 64 -> d
- *   deep       h = conv_i(x)
+ *   forward    h = conv_i(x)                    i = 1 .. 4: 3 x 3, stride 2
  *              h = h + res_i(GELU(norm(h)))     i > 1: 3 x 3, stride 1
- *              x = GELU(norm_i(h))              norms over the channels of a place
+ *              x = GELU(norm_i(h))              group norms
+ *              y = x W' + b                     of every place, after the last
  *   backward   each line read upwards.
  *
- * Early convolutions instead of patches: Xiao et al., "Early Convolutions Help Transformers See
- * Better" (2021), arXiv:2106.14881, section 5. Norm and activation before a residual convolution:
- * He, Zhang, Ren, Sun, "Identity mappings in deep residual networks" (2016), arXiv:1603.05027. */
+ * Norm and activation before a residual convolution: He, Zhang, Ren, Sun, "Identity Mappings in
+ * Deep Residual Networks" (2016), arXiv:1603.05027. Group norms on standardised convolutions:
+ * Kolesnikov et al., "Big Transfer (BiT): General Visual Representation Learning" (2020),
+ * arXiv:1912.11370, section 3.1. */
 #include "encoders/image/stem.h"
 
 #include "core/tensor/rows.h"
@@ -17,60 +18,49 @@
 #include <stdio.h>
 #include <string.h>
 
-void enc_stem_init(struct enc_stem *l, struct nn_params *ps, size_t size, size_t channels,
-		   size_t width, bool deep)
+void enc_stem_init(struct enc_stem *l, struct nn_params *ps, const struct enc_stem_shape *shape)
 {
-	const size_t out[ENC_STEM_CONVS] = { 32, 64, width };
-	size_t in = channels;
+	size_t in = shape->channels;
 
-	*l = (struct enc_stem){ .size = size, .deep = deep };
-	for (size_t i = 0; i < ENC_STEM_CONVS; i++) {
+	*l = (struct enc_stem){ .size = shape->size };
+	for (size_t i = 0; i < ENC_STEM_STAGES; i++) {
+		const size_t out = shape->stage[i];
 		char name[NN_NAME_SIZE];
 
 		(void)snprintf(name, sizeof name, "image.stem.%zu", i);
-		nn_conv_init(&l->conv[i], ps, name, in, out[i], 2);
-		in = out[i];
-		if (!deep) {
-			continue;
-		}
+		nn_conv_init(&l->conv[i], ps, name, in, out, 2);
 		(void)snprintf(name, sizeof name, "image.stem.%zu.norm", i);
-		nn_norm_init(&l->norm[i], ps, name, in);
+		nn_gnorm_init(&l->norm[i], ps, name, out);
 		if (i > 0) {
 			(void)snprintf(name, sizeof name, "image.stem.%zu.res", i);
-			nn_conv_init(&l->res[i], ps, name, in, in, 1);
+			nn_conv_init(&l->res[i], ps, name, out, out, 1);
 			(void)snprintf(name, sizeof name, "image.stem.%zu.res.norm", i);
-			nn_norm_init(&l->res_norm[i], ps, name, in);
+			nn_gnorm_init(&l->res_norm[i], ps, name, out);
 		}
+		in = out;
 	}
+	nn_linear_init(&l->out, ps, "image.stem.out", in, shape->width, true, 1.0F);
 }
 
-/* y = GELU(norm(h)), without a norm where that is NULL. h, y [n, d]. */
-static void turn_fwd(const struct nn_norm *norm, const struct nn_step *s, struct enc_stem_turn *a,
-		     const float *h, float *y, size_t n, size_t d)
+/* y = GELU(norm(h)). h, y [n, d]. */
+static void turn_fwd(const struct nn_gnorm *norm, const struct nn_step *s, struct enc_stem_turn *a,
+		     const float *h, float *y, size_t n)
 {
-	a->h = h;
-	if (norm != NULL) {
-		float *normed = as_alloc(s->mem, n * d, sizeof *normed);
+	float *normed = as_alloc(s->mem, n * norm->d, sizeof *normed);
 
-		nn_norm_fwd(norm, s->p, &a->norm, s->mem, h, normed, n);
-		a->h = normed;
-	}
-	tn_gelu(a->h, y, n * d);
+	nn_gnorm_fwd(norm, s->p, &a->norm, nn_step_keeps(s), s->mem, h, normed, n);
+	tn_gelu(normed, y, n * norm->d);
+	a->h = normed;
 }
 
 /* Adds to dh. */
-static void turn_bwd(const struct nn_norm *norm, const struct nn_step *s,
-		     const struct enc_stem_turn *a, const float *dy, float *dh, size_t n, size_t d)
+static void turn_bwd(const struct nn_gnorm *norm, const struct nn_step *s,
+		     const struct enc_stem_turn *a, const float *dy, float *dh, size_t n)
 {
-	float *dnormed;
+	float *dnormed = as_zalloc(s->mem, n * norm->d, sizeof *dnormed);
 
-	if (norm == NULL) {
-		tn_gelu_bwd(a->h, dy, dh, n * d);
-		return;
-	}
-	dnormed = as_zalloc(s->mem, n * d, sizeof *dnormed);
-	tn_gelu_bwd(a->h, dy, dnormed, n * d);
-	nn_norm_bwd(norm, s->p, s->g, &a->norm, dnormed, dh, n);
+	tn_gelu_bwd(a->h, dy, dnormed, n * norm->d);
+	nn_gnorm_bwd(norm, s->p, s->g, &a->norm, s->mem, dnormed, dh, n);
 }
 
 /* h [side, side, d] += res(GELU(norm(h))) */
@@ -81,7 +71,7 @@ static void res_fwd(const struct enc_stem *l, const struct nn_step *s, struct en
 	float *x = as_alloc(s->mem, side * side * d, sizeof *x);
 	float *y = as_alloc(s->mem, side * side * d, sizeof *y);
 
-	turn_fwd(&l->res_norm[i], s, &a->res_turn[i], h, x, side * side, d);
+	turn_fwd(&l->res_norm[i], s, &a->res_turn[i], h, x, side * side);
 	nn_conv_fwd(&l->res[i], s->p, &a->res[i], s->mem, x, side, side, y);
 	tn_axpy(h, 1.0F, y, side * side * d);
 }
@@ -93,7 +83,7 @@ static void res_bwd(const struct enc_stem *l, const struct nn_step *s, const str
 	float *dx = as_zalloc(s->mem, side * side * d, sizeof *dx);
 
 	nn_conv_bwd(&l->res[i], s->p, s->g, &a->res[i], s->mem, dh, dx);
-	turn_bwd(&l->res_norm[i], s, &a->res_turn[i], dx, dh, side * side, d);
+	turn_bwd(&l->res_norm[i], s, &a->res_turn[i], dx, dh, side * side);
 }
 
 void enc_stem_fwd(const struct enc_stem *l, const struct nn_step *s, struct enc_stem_act *a,
@@ -101,20 +91,22 @@ void enc_stem_fwd(const struct enc_stem *l, const struct nn_step *s, struct enc_
 {
 	size_t side = l->size;
 
-	for (size_t i = 0; i < ENC_STEM_CONVS; i++) {
+	for (size_t i = 0; i < ENC_STEM_STAGES; i++) {
 		const size_t d = l->conv[i].out;
 		const size_t n = side / 2 * (side / 2);
-		float *out = i + 1 < ENC_STEM_CONVS ? as_alloc(s->mem, n * d, sizeof *out) : y;
+		float *out = as_alloc(s->mem, n * d, sizeof *out);
 		float *h = as_alloc(s->mem, n * d, sizeof *h);
 
 		nn_conv_fwd(&l->conv[i], s->p, &a->conv[i], s->mem, x, side, side, h);
 		side /= 2;
-		if (l->deep && i > 0) {
+		if (i > 0) {
 			res_fwd(l, s, a, i, h, side);
 		}
-		turn_fwd(l->deep ? &l->norm[i] : NULL, s, &a->turn[i], h, out, n, d);
+		turn_fwd(&l->norm[i], s, &a->turn[i], h, out, n);
 		x = out;
 	}
+	a->last = x;
+	nn_linear_fwd(&l->out, s->p, x, y, side * side);
 }
 
 void enc_stem_bwd(const struct enc_stem *l, const struct nn_step *s, const struct enc_stem_act *a,
@@ -122,19 +114,20 @@ void enc_stem_bwd(const struct enc_stem *l, const struct nn_step *s, const struc
 {
 	const size_t mark = s->mem->used;
 	size_t side = l->size / ENC_STEM_STRIDE;
+	float *dx = as_zalloc(s->mem, side * side * l->out.in, sizeof *dx);
 
-	for (size_t i = ENC_STEM_CONVS; i-- > 0;) {
+	nn_linear_bwd(&l->out, s->p, s->g, a->last, dy, dx, side * side);
+	for (size_t i = ENC_STEM_STAGES; i-- > 0;) {
 		const size_t d = l->conv[i].out;
 		const size_t below = 4 * side * side * l->conv[i].in;
 		float *dh = as_zalloc(s->mem, side * side * d, sizeof *dh);
-		float *dx = i > 0 ? as_zalloc(s->mem, below, sizeof *dx) : NULL;
 
-		turn_bwd(l->deep ? &l->norm[i] : NULL, s, &a->turn[i], dy, dh, side * side, d);
-		if (l->deep && i > 0) {
+		turn_bwd(&l->norm[i], s, &a->turn[i], dx, dh, side * side);
+		if (i > 0) {
 			res_bwd(l, s, a, i, dh, side);
 		}
+		dx = i > 0 ? as_zalloc(s->mem, below, sizeof *dx) : NULL;
 		nn_conv_bwd(&l->conv[i], s->p, s->g, &a->conv[i], s->mem, dh, dx);
-		dy = dx;
 		side *= 2;
 	}
 	as_arena_reset(s->mem, mark);

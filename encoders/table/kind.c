@@ -37,8 +37,10 @@ static int table_open(void **enc, struct nn_params *ps, const struct io_task *ta
 
 	*enc = NULL;
 	if (rc == AS_OK) {
-		rc = io_pruned_parse(&t->pruned, statistics, "table", &task->hyper,
-				     task->hyper.table_blocks, e);
+		rc = io_pruned_parse(
+		    &t->pruned, statistics, "table",
+		    &(struct io_whole){ .hyper = &task->hyper, .blocks = task->hyper.table_blocks },
+		    e);
 	}
 	if (rc != AS_OK) {
 		table_close(t);

@@ -42,7 +42,8 @@ static int text_open(void **enc, struct nn_params *ps, const struct io_task *tas
 	t = as_calloc(1, sizeof *t);
 	t->most = (struct enc_text_most){ h->text_words, ENC_TEXT_BYTES_MAX };
 	t->buckets = h->text_buckets;
-	rc = io_pruned_parse(&t->pruned, statistics, "text", h, h->text_blocks, e);
+	rc = io_pruned_parse(&t->pruned, statistics, "text",
+			     &(struct io_whole){ .hyper = h, .blocks = h->text_blocks }, e);
 	if (rc != AS_OK) {
 		text_close(t);
 		return rc;

@@ -2,6 +2,7 @@
  * manifest_fuzz.c - JSON as it comes in messages and in a model's metadata: a task, the
  * calibration, the statistics of the training cells, what was pruned. */
 #include "core/io/pruned.h"
+#include "encoders/image/scatter.h"
 #include "encoders/table/stats.h"
 #include "fusion/calibration.h"
 #include "tests/fuzz/fuzz.h"
@@ -25,8 +26,10 @@ static void parse_task(const struct json_t *doc)
 			      &e);
 		enc_table_stats_free(&s);
 		e = (struct as_err){ 0 };
-		fuzz_said_why(io_pruned_parse(&p, io_json_find(doc, "statistics"), "text", &t.hyper,
-					      t.hyper.text_blocks, &e),
+		fuzz_said_why(io_pruned_parse(&p, io_json_find(doc, "statistics"), "image",
+					      &(struct io_whole){ &t.hyper, t.hyper.image_blocks,
+								  ENC_SCATTER_N },
+					      &e),
 			      &e);
 		io_pruned_free(&p);
 	}

@@ -17,7 +17,7 @@ import tensors
 
 PARTS = ["scan", "report", "findings"]
 KIND = {"scan": "image", "report": "text", "findings": "table"}
-M = {"d": 8, "h": 2, "tau": 0.4, "side": 72, "bins": 4}
+M = {"d": 8, "h": 2, "tau": 0.4, "side": 80, "bins": 4}
 BUCKETS, EMBED, COLUMNS, LABELS = 256, 8, 2, 3
 PART_LOSS, ALIGN_LOSS, LAMBDA, T = 0.3, 0.1, 0.05, 10.0
 TARGET = [2, 0]
@@ -60,9 +60,13 @@ def block_weights(kind):
 def encoder_weights():
     d, w = M["d"], {}
     w["text.embed.e"], w["text.in.w"] = rand(BUCKETS, EMBED), rand(d, EMBED, sd=EMBED ** -0.5)
-    for i, (a, b) in enumerate([(1, 32), (32, 64), (64, d)]):
-        w[f"image.stem.{i}.w"] = rand(b, 9 * a, sd=(2 / (9 * a)) ** 0.5)
-        w[f"image.stem.{i}.b"] = rand(b, sd=0.1)
+    for i, (a, b) in enumerate([(1, 8), (8, 16), (16, 32), (32, 64)]):
+        at = f"image.stem.{i}"
+        for conv, n in [(at, a), (f"{at}.res", b)][:1 + (i > 0)]:
+            w[f"{conv}.w"], w[f"{conv}.b"] = rand(b, 9 * n, sd=(9 * n) ** -0.5), rand(b, sd=0.1)
+            w[f"{conv}.norm.gamma"] = rand(b, sd=0.2, mean=1.0)
+            w[f"{conv}.norm.beta"] = rand(b, sd=0.2)
+    w["image.stem.out.w"], w["image.stem.out.b"] = rand(d, 64, sd=64 ** -0.5), rand(d, sd=0.1)
     w["table.names.e"] = rand(2 * COLUMNS + 1 + 512, d, sd=0.5)
     w["table.numbers.w"] = rand((COLUMNS + 1) * M["bins"], d, sd=0.5)
     w["table.words.e"] = rand(BUCKETS, EMBED)

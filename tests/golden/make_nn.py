@@ -3,7 +3,7 @@
 
 Run by hand (PyTorch 1.13, NumPy): python3 make_nn.py. A case has x, its weights under the names the
 layer registers, dy (random), and what PyTorch makes of them in double: y, dx and grad.<weight>.
-Where PyTorch has the layer (linear, layer_norm, gelu, embedding_bag, conv2d, multi-head attention,
+Where PyTorch has the layer (linear, layer_norm, group_norm, gelu, embedding_bag, conv2d, multi-head attention,
 cross entropy, AdamW, clip_grad_norm_) that is the reference; the gate is written out below."""
 import math
 import os
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 import tensors
-from nn_reference import block, conv, fade, gated, norm, shares, spans
+from nn_reference import block, conv, fade, gated, gnorm, norm, shares, spans
 
 torch.manual_seed(7)
 torch.set_default_dtype(torch.float64)
@@ -131,5 +131,26 @@ case("span", rand(50, 8), SPAN, gated(2, mask=band(50, 24, 2), fade=fade(24, 2, 
      lambda x, w: LAMBDA * (shares(2, w, x)[1].sum() + spans(w, x).sum()))
 
 here = os.path.dirname(os.path.abspath(__file__))
+case("gnorm", rand(12, 16, mean=0.5), {"gamma": rand(16, mean=1.0), "beta": rand(16)}, gnorm)
+
+
+def standard(r):
+    c = r - r.mean(1, keepdim=True)
+    return c / c.norm(dim=1, keepdim=True)
+
+
+# Five steps on what stands behind a standardised matrix, which starts along it with length 1/2.
+r = standard(rand(3, 9)).detach().float().double()
+out["standard.w"] = r.clone()
+r = (r / 2).requires_grad_()
+optimizer = torch.optim.AdamW([r], lr=0.01, betas=(0.9, 0.98), eps=1e-8, weight_decay=0.05)
+for step in range(5):
+    gw = rand(3, 9, sd=0.5 ** step).detach()
+    r.grad = torch.autograd.grad((gw * standard(r)).sum(), r)[0]
+    out[f"standard{step}.gw"] = gw
+    out[f"standard{step}.norm"] = torch.nn.utils.clip_grad_norm_([r], 1.0).reshape(1)
+    optimizer.step()
+    out[f"standard{step}.w"] = standard(r).detach().clone()
+
 tensors.save(os.path.join(here, "nn.safetensors"),
              {k: v.detach().numpy() for k, v in out.items()})

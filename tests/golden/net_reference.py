@@ -5,7 +5,7 @@ A model m is a dict: d, h (heads), tau (gate threshold), side (pixels), bins."""
 import torch
 import torch.nn.functional as F
 
-from nn_reference import block, conv, norm, shares
+from nn_reference import block, conv, gnorm, norm, shares
 
 
 def positions(n, d):
@@ -41,10 +41,19 @@ def text(m, w, page):
     return stack(m, w, "text", x, chunks(len(b)))
 
 
+def turn(x, w, at):
+    return F.gelu(gnorm(x.flatten(0, 1), w, at)).reshape(x.shape)
+
+
 def image(m, w, page, most=64):
     x = page["pixels"]
-    for i in range(3):
-        x = F.gelu(conv(2)(x, under(w, f"image.stem.{i}.")))
+    for i in range(4):
+        at = f"image.stem.{i}."
+        x = conv(2)(x, under(w, at))
+        if i > 0:
+            x = x + conv(1)(turn(x, w, f"{at}res.norm."), under(w, f"{at}res."))
+        x = turn(x, w, f"{at}norm.")
+    x = F.linear(x, w["image.stem.out.w"], w["image.stem.out.b"])
     g, half = x.shape[0], m["d"] // 2
     side = torch.cat([positions(g, half)[:, None].expand(g, g, half),
                       positions(g, half)[None].expand(g, g, half)], 2)

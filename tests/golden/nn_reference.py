@@ -12,6 +12,11 @@ def norm(x, w, at=""):
     return F.layer_norm(x, x.shape[-1:], w[at + "gamma"], w[at + "beta"], eps=1e-5)
 
 
+def gnorm(x, w, at=""):
+    """x [places, channels], one picture."""
+    return F.group_norm(x.T[None], 8, w[at + "gamma"], w[at + "beta"], eps=1e-5)[0].T
+
+
 def image(x):
     return x.permute(2, 0, 1)[None]
 

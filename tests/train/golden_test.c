@@ -20,7 +20,8 @@ static const char ini[] =
     "[part.scan]\nmodality = image\ncolumn = scan\n"
     "[part.report]\nmodality = text\ncolumn = report\n"
     "[part.findings]\nmodality = table\ncolumns = age:number, code:words\n"
-    "[model]\nwidth = 8\nheads = 2\ngate_threshold = 0.4\nimage_size = 72\nimage_texture = 0\n"
+    "[model]\nwidth = 8\nheads = 2\ngate_threshold = 0.4\nimage_size = 80\nimage_texture = 0\n"
+    "image_channels = 8\n"
     "text_buckets = 256\ntext_embed = 8\ntable_bins = 4\n";
 static const char statistics[] = "{\"table\":{\"findings\":["
 				 "{\"name\":\"age\",\"type\":\"number\",\"edges\":[1,2,3]},"

@@ -5,8 +5,7 @@
 #include "core/tensor/gemm.h"
 #include "encoders/image/pixels.h"
 #include "encoders/image/scatter.h"
-#include "tests/encoders/image/drawn.h"
-#include "tests/train/fixture.h"
+#include "tests/train/pictures.h"
 #include "train/baseline.h"
 #include "train/from.h"
 #include "train/linear_teachers.h"
@@ -16,86 +15,6 @@
 
 #include <math.h>
 #include <string.h>
-
-enum { CASES = 24, TRAINS = 12, STOPS = 4, SIDE = 40 };
-
-static const char ini[] = "[task]\n"
-			  "name = stripes\n"
-			  "target = label\n"
-			  "kind = class\n"
-			  "labels = no, yes\n"
-			  "[part.scan]\n"
-			  "modality = image\n"
-			  "column = picture\n"
-			  "[model]\n"
-			  "width = 8\n"
-			  "heads = 2\n"
-			  "image_size = 32\n"
-			  "[train]\n"
-			  "epochs = 2\n";
-
-static size_t index_of[CASES];
-
-/* Stripes across columns or rows, of several widths, somewhere: no place says which. */
-static void put_picture(size_t i)
-{
-	unsigned char v[SIDE * SIDE];
-	struct as_buf png = { 0 };
-	char name[32];
-	FILE *f;
-
-	for (size_t k = 0; k < sizeof v; k++) {
-		const double along = (double)(i % 2 == 0 ? k % SIDE : k / SIDE);
-
-		v[k] = (unsigned char)(128 +
-				       90 * sin(along * (0.8 + 0.1 * (double)(i % 7)) + (double)i));
-	}
-	put_png(&png, SIDE, SIDE, 8, 0, v, SIDE);
-	(void)snprintf(name, sizeof name, "%zu.png", i);
-	f = fopen(tmpdir_path(name), "wb");
-	cr_assert(eq(sz, fwrite(png.data, 1, png.len, f), png.len));
-	cr_assert(zero(int, fclose(f)));
-	as_buf_free(&png);
-}
-
-static void load(struct fix *f)
-{
-	struct as_buf csv = { 0 };
-	struct as_err e = { 0 };
-
-	as_buf_puts(&csv, "case,picture,label\n");
-	for (size_t i = 0; i < CASES; i++) {
-		put_picture(i);
-		as_buf_printf(&csv, "c%zu,%zu.png,%s\n", i, i, i % 2 == 0 ? "no" : "yes");
-		index_of[i] = i;
-	}
-	fix_open(f, ini, csv.data, 1);
-	as_buf_free(&csv);
-	ok(tr_data_load(&f->d, &f->task, &f->how, f->pool, &e));
-}
-
-/* The plan of a training of cases from this one on. */
-static struct tr_plan plan_of(struct fix *f, size_t from)
-{
-	return (struct tr_plan){ .train = index_of + from,
-				 .trains = TRAINS,
-				 .stop = index_of,
-				 .stops = STOPS,
-				 .parts = 1,
-				 .epochs = 2,
-				 .schedule = 2,
-				 .seed = 1,
-				 .pool = f->pool,
-				 .watch = &f->watch };
-}
-
-static const float *weight(const struct tr_net *net, const char *name)
-{
-	const struct nn_param *p = nn_param_find(&net->ps, name);
-
-	cr_assert(ne(ptr, (void *)(uintptr_t)p, NULL), "%s", name);
-	return net->ps.v + p->at;
-}
 
 static double texture_of(const struct fix *f, size_t i, size_t k)
 {
@@ -109,7 +28,7 @@ Test(train_texture, means_and_sds_are_those_of_the_training_pictures, .init = tn
 	struct tr_trained t;
 	struct tr_plan plan;
 
-	load(&f);
+	pictures_load(&f);
 	plan = plan_of(&f, 8);
 	ok(tr_trained_fit(&t, &f.d, &plan, &e));
 	cr_assert(eq(sz, t.outcome.epochs, 2)); /* no step has changed them */
@@ -143,7 +62,7 @@ Test(train_texture, a_base_s_weights_come_with_its_means, .init = tn_init)
 	struct tr_plan plan;
 	const struct io_tensor *mean;
 
-	load(&f);
+	pictures_load(&f);
 	ok(tr_pretrain(
 	    &base, &all, 1,
 	    &(struct tr_pretrain_how){ .seed = 1, .epochs = 1, .pool = f.pool, .watch = &f.watch },
@@ -180,7 +99,7 @@ Test(train_texture, a_linear_model_of_it_judges_and_teaches)
 	float p[2 * CASES];
 	float y[2 * CASES];
 
-	load(&f);
+	pictures_load(&f);
 	cr_assert(tr_base_fits(&f.d, TR_TEXTURE));
 	cr_assert(zero(int, tr_base_fits(&f.d, TR_WORDS)));
 	cr_assert(eq(u32, tr_base_parts(&f.d, TR_TEXTURE), 1));
@@ -217,7 +136,7 @@ Test(train_texture, a_linear_model_that_saw_no_picture_still_says_numbers)
 	struct as_err e = { 0 };
 	float p[2 * CASES];
 
-	load(&f);
+	pictures_load(&f);
 	for (size_t i = 0; i < TRAINS; i++) {
 		pages[i] = f.d.v[i].pages;
 		f.d.v[i].pages = 0;
@@ -237,7 +156,7 @@ Test(train_texture, without_it_there_is_no_linear_model_of_it)
 {
 	static struct fix f;
 
-	load(&f);
+	pictures_load(&f);
 	f.task.hyper.image_texture = 0;
 	cr_assert(zero(int, tr_base_fits(&f.d, TR_TEXTURE)));
 	fix_close(&f);

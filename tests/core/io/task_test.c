@@ -163,7 +163,9 @@ Test(io_task, values_are_checked_and_named)
 	refuses(TASK("[model]\nwidth = 9.5\n"), "width = 9.5: want a whole number");
 	refuses(TASK("[model]\nwidth = wide\n"), "width = wide: not a number");
 	refuses(TASK(PART "[model]\nwidth = 30\n"), "heads = 4 does not divide width = 30");
-	refuses(TASK(PART "[model]\nimage_size = 90\n"), "image_size = 90 is not a multiple of 8");
+	refuses(TASK(PART "[model]\nimage_channels = 12\n"),
+		"image_channels = 12 is not a multiple of 8");
+	refuses(TASK(PART "[model]\nimage_size = 90\n"), "image_size = 90 is not a multiple of 16");
 	refuses(TASK("[train]\ndropout = 0.95\n"), "dropout = 0.95: want a number from 0 to 0.9");
 	refuses(TASK("target = z\n"), "t.ini:5: a second target");
 }

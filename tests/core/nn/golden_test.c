@@ -134,6 +134,19 @@ Test(nn_golden, norm)
 	probe_free(&p);
 }
 
+Test(nn_golden, group_norm)
+{
+	struct nn_gnorm l;
+	struct probe p = {
+		.layer = &l, .n = 12, .nx = 192, .ny = 192, .fwd = gnorm_fwd, .bwd = gnorm_bwd
+	};
+
+	nn_gnorm_init(&l, &p.ps, "gnorm", 16);
+	probe_start(&p, 1);
+	golden_check(&p, "gnorm");
+	probe_free(&p);
+}
+
 Test(nn_golden, gelu)
 {
 	struct probe p = { .n = 211, .nx = 211, .ny = 211, .fwd = gelu_fwd, .bwd = gelu_bwd };
@@ -371,6 +384,34 @@ Test(nn_golden, five_steps_of_adamw)
 		golden_same(&g, at, "norm", &length, 1);
 		golden_same(&g, at, "w", ps.v, 12);
 		golden_same(&g, at, "b", ps.v + 12, 4);
+	}
+	nn_adam_free(&o);
+	nn_params_free(&ps);
+	golden_close(&g);
+}
+
+Test(nn_golden, five_steps_behind_a_standardised_matrix)
+{
+	struct nn_params ps = { 0 };
+	struct nn_adam o;
+	struct as_rng r;
+	struct golden g;
+
+	golden_open(&g);
+	(void)nn_param_add(&ps, "", "w", 3, 9, NN_DECAY | NN_STANDARD, NN_NORMAL, 1.0F);
+	as_rng_seed(&r, 1, 1);
+	nn_params_start(&ps, &r);
+	golden_get(&g, "standard", "w", ps.v, 27);
+	nn_adam_init(&o, &ps);
+	for (size_t i = 0; i < 5; i++) {
+		const char at[] = { 's', 't', 'a', 'n', 'd', 'a', 'r', 'd', (char)('0' + i), '\0' };
+		float grad[27];
+		float length;
+
+		golden_get(&g, at, "gw", grad, 27);
+		length = (float)nn_adam_step(&o, &ps, grad, 0.01F, 0.05F, 1.0F);
+		golden_same(&g, at, "norm", &length, 1);
+		golden_same(&g, at, "w", ps.v, 27);
 	}
 	nn_adam_free(&o);
 	nn_params_free(&ps);

@@ -6,6 +6,7 @@
 #include "core/nn/block.h"
 #include "core/nn/conv.h"
 #include "core/nn/embed.h"
+#include "core/nn/gnorm.h"
 #include "core/nn/pool.h"
 #include "core/tensor/rows.h"
 #include "tests/core/nn/probe.h"
@@ -31,6 +32,19 @@ static inline void norm_fwd(struct probe *p)
 static inline void norm_bwd(struct probe *p)
 {
 	nn_norm_bwd(p->layer, p->s.p, p->s.g, p->act, p->dy, p->dx, p->n);
+}
+
+static inline void gnorm_fwd(struct probe *p)
+{
+	struct nn_gnorm_act *a = as_zalloc(&p->mem, 1, sizeof *a);
+
+	p->act = a;
+	nn_gnorm_fwd(p->layer, p->s.p, a, true, &p->mem, p->x, p->y, p->n);
+}
+
+static inline void gnorm_bwd(struct probe *p)
+{
+	nn_gnorm_bwd(p->layer, p->s.p, p->s.g, p->act, &p->mem, p->dy, p->dx, p->n);
 }
 
 static inline void gelu_fwd(struct probe *p)
