@@ -365,6 +365,7 @@ static bool left_of(const struct tr_prune *p, const char *modality, size_t block
 		(void)snprintf(prefix, sizeof prefix, "%s.block.%zu", modality, k);
 		heads = find_layer(p, TR_HEAD, prefix);
 		there = there || heads != NULL;
+		size[k] = (struct nn_block_size){ h->heads, (size_t)h->mlp * h->width };
 		if (heads != NULL) {
 			size[k].heads = heads->kept;
 			size[k].hidden = find_layer(p, TR_UNIT, prefix)->kept;

@@ -20,7 +20,7 @@ struct cut {
 	struct json_t *doc;
 };
 
-static void open_cut(struct cut *x, double size)
+static void open_cut(struct cut *x, double size, bool cells)
 {
 	struct as_buf text = { 0 };
 	struct io_jw w = { .b = &text };
@@ -29,6 +29,7 @@ static void open_cut(struct cut *x, double size)
 
 	*x = (struct cut){ 0 };
 	pictures_load(&x->f);
+	x->f.task.hyper.image_cells = cells;
 	plan = plan_of(&x->f, 0);
 	ok(tr_net_open(&x->net, &x->f.task, x->f.d.frozen.source, NULL, 3, &e));
 	for (size_t i = 0; i < x->net.ps.size; i++) { /* to be told apart */
@@ -88,7 +89,7 @@ Test(train_prune, a_channel_goes_from_every_group_and_from_all_that_has_or_reads
 	const struct nn_param *was;
 	float row[9 * 32];
 
-	open_cut(&x, 0.3);
+	open_cut(&x, 0.3, true);
 	cr_assert(eq(sz, x.student.ps.size - 2 * layer(&x, TR_NUMBER, "image.texture")->kept,
 		     x.p.weights));
 	in = layer(&x, TR_CHANNEL, "image.stem.0");
@@ -129,7 +130,7 @@ Test(train_prune, a_number_takes_its_mean_its_sd_and_its_column_along, .init = t
 	const struct tr_layer *l;
 	size_t k = 0;
 
-	open_cut(&x, 0.3);
+	open_cut(&x, 0.3, true);
 	l = layer(&x, TR_NUMBER, "image.texture");
 	cr_assert(eq(sz, l->n, ENC_SCATTER_N));
 	for (size_t i = 0; i < l->n; i++) {
@@ -208,4 +209,15 @@ Test(train_prune, a_network_of_a_texture_with_fewer_numbers_is_the_masked_one, .
 	tr_prune_free(&p);
 	tr_trained_free(&t);
 	fix_close(&f);
+}
+
+Test(train_prune, of_a_texture_alone_only_numbers_are_left_out, .init = tn_init)
+{
+	static struct cut x;
+
+	open_cut(&x, 0.5, false);
+	cr_assert(eq(sz, x.p.layers, 1));
+	cr_assert(lt(sz, x.p.layer[0].kept, ENC_SCATTER_N));
+	cr_assert(eq(sz, x.student.ps.size - 2 * x.p.layer[0].kept, x.p.weights));
+	close_cut(&x);
 }
