@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Trainings that are killed and go on. */
+#include "core/base/clock.h"
 #include "core/base/rng.h"
 #include "core/io/file.h"
 #include "tests/e2e/world.h"
@@ -92,7 +93,9 @@ static void same_bytes(const char *a, const char *b)
 	as_buf_free(&y);
 }
 
-/* SIGKILL after a time of its own each, so that it strikes anywhere: reading, an epoch, a write. */
+/* SIGKILL after a time of its own each, so that it strikes anywhere: reading, an epoch, a write.
+ * The first three have less than a quarter of a whole run each, so that no machine is done before.
+ */
 static void kill_anywhere(void (*begin)(struct proc *, const char *, const char *))
 {
 	const char *whole = tmpdir_path("whole.safetensors");
@@ -100,14 +103,17 @@ static void kill_anywhere(void (*begin)(struct proc *, const char *, const char 
 	struct proc p;
 	struct as_rng rng;
 	size_t killed = 0;
+	int64_t span = as_mono_ns();
 	int code;
 
 	begin(&p, whole, "1");
 	cr_assert(eq(int, proc_wait(&p, PROC_MS), 0), "%s", p.err.data);
+	span = (as_mono_ns() - span) / 1000000;
 	proc_free(&p);
 	as_rng_seed(&rng, 4, 0);
 	do {
-		const int ms = 20 + (int)as_rng_below(&rng, 150 + 60 * killed);
+		const int ms =
+		    1 + (int)as_rng_below(&rng, (uint64_t)span / 4 * (1 + killed / 3) + 1);
 
 		begin(&p, pieces, "1");
 		if (killed < KILLS) {
