@@ -5,12 +5,12 @@
  *
  *   backward   dr = (dw - mean(dw) - w (w . dw)) / l      w has mean 0 and length 1
  *
- * A row that has as good as no length stays so. A filter's response is then one of contrast, and of
- * a size that does not depend on its weights: with group norms behind them convolutions learn from
- * few pictures and small batches as they do with statistics over a batch, which would tie a
- * picture's answer to others.
- * Qiao, Wang, Liu, Shen, Yuille, "Micro-Batch Training with Batch-Channel Normalization and Weight
- * Standardization" (2019), arXiv:1903.10520, section 3. */
+ * A row that has as good as no length gets no gradient. A filter's response is then one of
+ * contrast, and of a size that does not depend on its weights: with group norms behind them
+ * convolutions learn from few pictures and small batches as they do with statistics over a batch,
+ * which would tie a picture's answer to others. Qiao, Wang, Liu, Shen, Yuille, "Micro-Batch
+ * Training with Batch-Channel Normalization and Weight Standardization" (2019), arXiv:1903.10520,
+ * section 3. */
 #include "core/nn/standard.h"
 
 #include "core/tensor/rows.h"
@@ -60,7 +60,7 @@ void nn_standard_bwd(const float *r, const float *w, float *g, size_t rows, size
 		const float along = tn_dot(w + i, g + i, cols);
 
 		for (size_t j = i; j < i + cols; j++) {
-			g[j] = (g[j] - m - w[j] * along) / l;
+			g[j] = l > LEAST ? (g[j] - m - w[j] * along) / l : 0.0F;
 		}
 	}
 }

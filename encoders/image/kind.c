@@ -50,7 +50,10 @@ static int image_open(void **enc, struct nn_params *ps, const struct io_task *ta
 	m = as_calloc(1, sizeof *m);
 	rc = io_pruned_parse(
 	    &m->pruned, statistics, "image",
-	    &(struct io_whole){ h, h->image_blocks, h->image_texture == 1 ? ENC_SCATTER_N : 0 }, e);
+	    &(struct io_whole){ .hyper = h,
+				.blocks = h->image_blocks,
+				.numbers = h->image_texture == 1 ? ENC_SCATTER_N : 0 },
+	    e);
 	if (rc != AS_OK) {
 		image_close(m);
 		return rc;

@@ -137,8 +137,12 @@ static void cells_fwd(const struct enc_image_model *m, const struct nn_step *s,
 	const size_t n = m->grid * m->grid;
 	float *t = as_alloc(s->mem, n * m->width, sizeof *t);
 	const struct nn_bags of = cell_bags(m, s->mem);
+	const size_t mark = s->mem->used;
 
 	enc_stem_fwd(&m->stem, s, &a->stem, x, t);
+	if (!nn_step_keeps(s)) {
+		as_arena_reset(s->mem, mark); /* tens of megabytes of a large picture */
+	}
 	nn_position_grid(t, m->grid, m->grid, m->width, 1.0F);
 	nn_stack_fwd(&m->stack, s, &a->stack, t, n, &of, rows);
 }

@@ -4,10 +4,12 @@
 #include "core/base/rng.h"
 #include "core/io/file.h"
 #include "tests/e2e/world.h"
+#include "tests/encoders/image/drawn.h"
 #include "tests/support/check.h"
 #include "tests/support/tmpdir.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -22,8 +24,31 @@ enum { KILLS = 25 };
 static const char TASK[] = "[task]\nname = small\ntarget = y\nkind = class\nlabels = no, yes\n"
 			   "[part.record]\nmodality = table\ncolumns = a:number, b:number\n"
 			   "[part.note]\nmodality = text\ncolumn = t\n"
-			   "[model]\nwidth = 16\nheads = 2\ntext_buckets = 256\ntext_embed = 8\n"
+			   "[part.scan]\nmodality = image\ncolumn = scan\n"
+			   "[model]\nimage_size = 32\nimage_channels = 8\nwidth = 16\nheads = "
+			   "2\ntext_buckets = 256\ntext_embed = 8\n"
 			   "[train]\nepochs = 30\nrate = 0.003\nlinear_loss = 1\n";
+
+/* One case in ten has a picture: they take most of the time. */
+enum { EACH = 20, SIDE = 32 };
+
+static void put_picture(int i)
+{
+	unsigned char v[SIDE * SIDE];
+	struct as_buf png = { 0 };
+	char name[16];
+	FILE *f;
+
+	for (int k = 0; k < SIDE * SIDE; k++) {
+		v[k] = (unsigned char)(k * (i + 3) % 251);
+	}
+	put_png(&png, SIDE, SIDE, 8, 0, v, SIDE);
+	(void)snprintf(name, sizeof name, "%d.png", i);
+	f = fopen(tmpdir_path(name), "wb");
+	cr_assert(eq(sz, fwrite(png.data, 1, png.len, f), png.len));
+	cr_assert(zero(int, fclose(f)));
+	as_buf_free(&png);
+}
 
 static const char *cases(void)
 {
@@ -32,12 +57,16 @@ static const char *cases(void)
 	const char *path;
 
 	as_rng_seed(&rng, 3, 0);
-	as_buf_puts(&csv, "case,a,b,t,y\n");
+	as_buf_puts(&csv, "case,a,b,t,scan,y\n");
 	for (int i = 0; i < 120; i++) {
-		as_buf_printf(&csv, "c%d,%.3f,%.3f,%s,%s\n", i,
+		as_buf_printf(&csv, "c%d,%.3f,%.3f,%s,", i,
 			      (double)(as_rng_normal(&rng) + (float)(i % 2)),
-			      (double)as_rng_normal(&rng), i % 3 > 0 ? "a dark mass" : "clear",
-			      i % 2 > 0 ? "yes" : "no");
+			      (double)as_rng_normal(&rng), i % 3 > 0 ? "a dark mass" : "clear");
+		if (i % EACH < 2) {
+			put_picture(i);
+			as_buf_printf(&csv, "%d.png", i);
+		}
+		as_buf_printf(&csv, ",%s\n", i % 2 > 0 ? "yes" : "no");
 	}
 	path = tmpdir_file("cases.csv", csv.data);
 	as_buf_free(&csv);

@@ -221,3 +221,66 @@ Test(train_prune, of_a_texture_alone_only_numbers_are_left_out, .init = tn_init)
 	cr_assert(eq(sz, x.student.ps.size - 2 * x.p.layer[0].kept, x.p.weights));
 	close_cut(&x);
 }
+
+/* The loss of the plan's one batch with the columns of `reader` that read structure k times by. A
+ * channel is of the same number in each group of `channels`. */
+static double masked_loss(struct tr_step *step, const struct tr_plan *plan,
+			  const struct tr_layer *l, size_t k, float by)
+{
+	const struct nn_param *w = nn_param_find(&step->net->ps, l->reader);
+	const size_t channels = l->kind == TR_CHANNEL ? l->n * NN_GROUPS : l->n;
+	float *v = step->net->ps.v + w->at;
+	float *whole = as_malloc(w->rows * w->cols * sizeof *whole);
+	double loss;
+
+	memcpy(whole, v, w->rows * w->cols * sizeof *v);
+	for (size_t i = 0; i < w->rows * w->cols; i++) {
+		v[i] *= i % w->cols % channels % l->n == k ? by : 1.0F;
+	}
+	loss = tr_step_batch(step, 0, plan->train, plan->trains);
+	memset(step->g[0], 0, step->net->ps.size * sizeof **step->g);
+	memcpy(v, whole, w->rows * w->cols * sizeof *v);
+	free(whole);
+	return loss;
+}
+
+Test(train_prune, importance_of_channels_and_numbers_is_the_slope_of_a_mask, .init = tn_init)
+{
+	static struct fix f;
+	const float h = 2e-2F;
+	struct as_err e = { 0 };
+	struct tr_step step = { 0 };
+	struct tr_prune p = { 0 };
+	struct tr_trained t;
+	struct tr_plan plan;
+	size_t seen = 0;
+
+	pictures_load(&f);
+	plan = plan_of(&f, 8);
+	ok(tr_trained_fit(&t, &f.d, &plan, &e));
+	plan.in = &t.in;
+	plan.sd = 1;
+	plan.still = true;
+	tr_prune_init(&p, &t.net);
+	ok(tr_prune_score(&p, TR_TAYLOR, &plan, &e));
+	ok(tr_step_init(&step, &t.net, &plan, &e));
+	for (size_t i = 0; i < p.layers; i++) {
+		const struct tr_layer *l = &p.layer[i];
+
+		for (size_t k = 0; k < l->n && k < 4 && l->kind >= TR_CHANNEL; k++) {
+			const double slope = (masked_loss(&step, &plan, l, k, 1 + h) -
+					      masked_loss(&step, &plan, l, k, 1 - h)) /
+					     (2 * (double)h);
+
+			/* Errors of float losses, about 1e-6, over a step of 2e-2. */
+			cr_assert(epsilon_eq(dbl, l->score[k], fabs(slope), 3e-4), "%s %zu: %g, %g",
+				  l->reader, k, l->score[k], slope);
+			seen += l->score[k] > 1e-3;
+		}
+	}
+	cr_assert(lt(sz, 4, seen), "slopes that are no zeros were compared");
+	tr_prune_free(&p);
+	tr_step_free(&step);
+	tr_trained_free(&t);
+	fix_close(&f);
+}

@@ -76,6 +76,24 @@ Test(nn_standard, gradient_matches_central_differences)
 	cr_assert(lt(dbl, gradcheck(loss_of, &l, l.r, g, N, 1, 1e-2F), 1e-3));
 }
 
+Test(nn_standard, a_row_without_contrast_gets_no_gradient)
+{
+	float r[N];
+	float w[N];
+	float g[N];
+
+	put_randoms(r, 1);
+	put_randoms(g, 2);
+	for (size_t j = 0; j < COLS; j++) {
+		r[COLS + j] = 0.75F;
+	}
+	nn_standard_fwd(r, w, ROWS, COLS);
+	nn_standard_bwd(r, w, g, ROWS, COLS);
+	for (size_t i = 0; i < N; i++) {
+		cr_assert(eq(int, g[i] == 0.0F, i / COLS == 1));
+	}
+}
+
 /* Weights of a set start standardised, and a step leaves them so; others are not touched by it. */
 Test(nn_standard, weights_start_and_stay_so)
 {

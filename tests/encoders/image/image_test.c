@@ -109,6 +109,34 @@ Test(image_kind, rows_are_the_fewest_cells_of_tokens_that_fit)
 	}
 }
 
+/* Its convolutions unfold 66 MB, of which an inference keeps nothing. */
+Test(image_kind, the_largest_picture_takes_few_bytes_to_judge)
+{
+	const struct assay_item item = kit_item("scan", jpeg, sizeof jpeg);
+	struct as_err e = { 0 };
+	struct enc_input in;
+	struct kit k;
+	float *rows;
+	void *act;
+
+	kit_open(&k, &enc_image_kind,
+		 TASK "image_size = 224\nimage_channels = 64\nimage_colour = 1\n", NULL);
+	ok(k.kind->prepare(k.enc, &item, &in, &e));
+	rows = as_calloc(in.rows * 16, sizeof *rows);
+	{
+		const struct nn_step s = { .p = k.ps.v, .mem = &k.mem };
+
+		k.kind->fwd(k.enc, &s, &in, rows, &act);
+	}
+	cr_assert(lt(sz, k.mem.used, (size_t)1 << 20), "%zu", k.mem.used);
+	for (size_t i = 0; i < in.rows * 16; i++) {
+		cr_assert(isfinite(rows[i]));
+	}
+	k.kind->input_free(&in);
+	free(rows);
+	kit_close(&k);
+}
+
 Test(image_kind, places_are_boxes_that_cover_the_square)
 {
 	struct as_buf png = { 0 };
