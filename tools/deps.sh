@@ -5,7 +5,7 @@ set -eu
 need="gcc clang make pkg-config git ca-certificates
 libdnnl-dev libutf8proc-dev libjansson-dev libinih-dev libssl-dev libcsv-dev
 libzmq3-dev libsqlite3-dev libvips-dev libseccomp-dev libcriterion-dev
-clang-format clang-tidy libclang-rt-14-dev jq strace faketime gcovr iproute2"
+clang-format clang-tidy libclang-rt-14-dev jq strace faketime gcovr iproute2 python3-zmq"
 missing=
 for p in $need; do
     case $(dpkg-query -W -f '${Status}' "$p" 2>/dev/null) in
