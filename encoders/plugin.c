@@ -55,7 +55,7 @@ static void encoder_destroy(struct assay_encoder *p)
 /* What one pass over the largest item that is not refused may take: addresses, not memory. */
 static size_t most_bytes(const struct io_hyper *h)
 {
-	const size_t side = h->image_size / 16;
+	const size_t side = h->image_size / IO_STRIDE;
 	const size_t cells = (size_t)h->table_cells + IO_COLUMNS_MAX;
 	const size_t words = h->text_words;
 	const size_t tokens = side * side + (cells > words ? cells : words);

@@ -17,8 +17,6 @@
 #include "core/io/task.h"
 #include "core/nn/stack.h"
 
-enum { IO_STAGES = 4 }; /* of the image encoder's convolutions */
-
 struct io_pruned {
 	struct nn_block_size *size; /* [blocks]; NULL: whole */
 	size_t rows;                /* of the embedding of hashed words */
@@ -42,7 +40,7 @@ int io_pruned_parse(struct io_pruned *p, const struct json_t *statistics, const 
 /* Accepts a zeroed struct, zeroes it. */
 void io_pruned_free(struct io_pruned *p);
 
-/* What is left of an encoder. */
+/* What is left of an encoder: what io_pruned is read from. */
 struct io_left {
 	const struct nn_block_size *size; /* [blocks] */
 	size_t blocks;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/io/cell.h"
 #include "core/io/task_build.h"
+#include "core/nn/gnorm.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -239,13 +240,13 @@ int io_task_check(const struct io_task *t, struct as_err *e)
 		return as_fail(e, AS_ECONFIG, "heads = %u does not divide width = %u",
 			       t->hyper.heads, t->hyper.width);
 	}
-	if (t->hyper.image_channels % 8 != 0) {
-		return as_fail(e, AS_ECONFIG, "image_channels = %u is not a multiple of 8",
-			       t->hyper.image_channels);
+	if (t->hyper.image_channels % NN_GROUPS != 0) {
+		return as_fail(e, AS_ECONFIG, "image_channels = %u is not a multiple of %d",
+			       t->hyper.image_channels, NN_GROUPS);
 	}
-	if (t->hyper.image_size % 16 != 0) {
-		return as_fail(e, AS_ECONFIG, "image_size = %u is not a multiple of 16",
-			       t->hyper.image_size);
+	if (t->hyper.image_size % IO_STRIDE != 0) {
+		return as_fail(e, AS_ECONFIG, "image_size = %u is not a multiple of %d",
+			       t->hyper.image_size, IO_STRIDE);
 	}
 out:
 	return rc;

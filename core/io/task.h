@@ -23,6 +23,11 @@ enum {
 typedef uint32_t io_u32;
 typedef float io_f32;
 
+enum {
+	IO_STAGES = 4, /* of the image encoder's convolutions, each halves the picture */
+	IO_STRIDE = 1 << IO_STAGES, /* pixels a side of one of its tokens */
+};
+
 struct io_hyper {
 #define HYPER(section, key, type, def, min, max, doc) io_##type key;
 #include "core/io/hyper.def"

@@ -24,7 +24,7 @@ enum nn_flag {
 	NN_DECAY = 1,    /* AdamW decays it: matrices, not biases and norms */
 	NN_STILL = 2,    /* AdamW leaves it as it is, set between steps */
 	NN_FIXED = 4,    /* never learned: taken from the training cases before the first step */
-	NN_STANDARD = 8, /* rows of mean 0 and length 1, whatever AdamW does (standard.h) */
+	NN_STANDARD = 8, /* rows of mean 0 and length 1 as they learn (standard.h) */
 };
 
 /* A matrix laid out for products that are served; at most one of the two. */

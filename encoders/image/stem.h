@@ -11,7 +11,7 @@
 
 enum {
 	ENC_STEM_STAGES = IO_STAGES,
-	ENC_STEM_STRIDE = 16, /* pixels a side of one token: each stage halves */
+	ENC_STEM_STRIDE = IO_STRIDE, /* pixels a side of one token */
 };
 
 /* Sizes of a stem. */

@@ -25,13 +25,17 @@ static void parse_task(const struct json_t *doc)
 		fuzz_said_why(enc_table_stats_parse(&s, &t, io_json_find(doc, "statistics"), &e),
 			      &e);
 		enc_table_stats_free(&s);
-		e = (struct as_err){ 0 };
-		fuzz_said_why(io_pruned_parse(&p, io_json_find(doc, "statistics"), "image",
-					      &(struct io_whole){ &t.hyper, t.hyper.image_blocks,
-								  ENC_SCATTER_N },
-					      &e),
-			      &e);
-		io_pruned_free(&p);
+		for (size_t i = 0; i < 2; i++) {
+			const struct io_whole whole = { .hyper = &t.hyper,
+							.blocks = t.hyper.text_blocks,
+							.numbers = ENC_SCATTER_N };
+
+			e = (struct as_err){ 0 };
+			fuzz_said_why(io_pruned_parse(&p, io_json_find(doc, "statistics"),
+						      i == 0 ? "text" : "image", &whole, &e),
+				      &e);
+			io_pruned_free(&p);
+		}
 	}
 	io_task_free(&t);
 	free(c);

@@ -31,9 +31,7 @@ static size_t index_of[CASES];
 static inline void put_picture(size_t i)
 {
 	unsigned char v[SIDE * SIDE];
-	struct as_buf png = { 0 };
 	char name[32];
-	FILE *f;
 
 	for (size_t k = 0; k < sizeof v; k++) {
 		const double along = (double)(i % 2 == 0 ? k % SIDE : k / SIDE);
@@ -41,12 +39,8 @@ static inline void put_picture(size_t i)
 		v[k] = (unsigned char)(128 +
 				       90 * sin(along * (0.8 + 0.1 * (double)(i % 7)) + (double)i));
 	}
-	put_png(&png, SIDE, SIDE, 8, 0, v, SIDE);
 	(void)snprintf(name, sizeof name, "%zu.png", i);
-	f = fopen(tmpdir_path(name), "wb");
-	cr_assert(eq(sz, fwrite(png.data, 1, png.len, f), png.len));
-	cr_assert(zero(int, fclose(f)));
-	as_buf_free(&png);
+	cr_assert(write_png(tmpdir_path(name), SIDE, v));
 }
 
 static inline void pictures_load(struct fix *f)

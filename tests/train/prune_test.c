@@ -20,10 +20,25 @@ struct cut {
 	struct json_t *doc;
 };
 
-static void open_cut(struct cut *x, double size, bool cells)
+/* What p leaves of its network; *doc is the statistics it is opened with. */
+static void open_left(struct tr_net *student, const struct tr_prune *p, const struct fix *f,
+		      struct json_t **doc)
 {
 	struct as_buf text = { 0 };
 	struct io_jw w = { .b = &text };
+	struct as_err e = { 0 };
+
+	as_buf_puts(&text, "{\"pruned\":");
+	tr_prune_write(p, &w);
+	as_buf_puts(&text, "}");
+	ok(io_json_parse(text.data, text.len, "statistics", doc, &e));
+	ok(tr_net_open(student, &f->task, f->d.frozen.source, *doc, 3, &e));
+	tr_prune_copy(p, student);
+	as_buf_free(&text);
+}
+
+static void open_cut(struct cut *x, double size, bool cells)
+{
 	struct as_err e = { 0 };
 	struct tr_plan plan;
 
@@ -38,13 +53,7 @@ static void open_cut(struct cut *x, double size, bool cells)
 	tr_prune_init(&x->p, &x->net);
 	ok(tr_prune_score(&x->p, TR_RANDOM, &plan, &e));
 	ok(tr_prune_cut(&x->p, size, &e));
-	as_buf_puts(&text, "{\"pruned\":");
-	tr_prune_write(&x->p, &w);
-	as_buf_puts(&text, "}");
-	ok(io_json_parse(text.data, text.len, "statistics", &x->doc, &e));
-	ok(tr_net_open(&x->student, &x->f.task, x->f.d.frozen.source, x->doc, 3, &e));
-	tr_prune_copy(&x->p, &x->student);
-	as_buf_free(&text);
+	open_left(&x->student, &x->p, &x->f, &x->doc);
 }
 
 static void close_cut(struct cut *x)
@@ -157,8 +166,6 @@ Test(train_prune, a_network_of_a_texture_with_fewer_numbers_is_the_masked_one, .
 	static struct fix f;
 	const uint32_t whole = UINT32_MAX;
 	const struct tr_question q = { index_of, CASES, &whole, 1 };
-	struct as_buf text = { 0 };
-	struct io_jw w = { .b = &text };
 	struct as_err e = { 0 };
 	struct tr_scores a = { 0 };
 	struct tr_scores b = { 0 };
@@ -181,12 +188,7 @@ Test(train_prune, a_network_of_a_texture_with_fewer_numbers_is_the_masked_one, .
 			p.layer[i].kept -= !p.layer[i].keep[k];
 		}
 	}
-	as_buf_puts(&text, "{\"pruned\":");
-	tr_prune_write(&p, &w);
-	as_buf_puts(&text, "}");
-	ok(io_json_parse(text.data, text.len, "statistics", &doc, &e));
-	ok(tr_net_open(&student, &f.task, f.d.frozen.source, doc, 3, &e));
-	tr_prune_copy(&p, &student);
+	open_left(&student, &p, &f, &doc);
 	map = nn_param_find(&t.net.ps, "image.texture.w");
 	for (size_t i = 0; i < p.layers; i++) {
 		for (size_t k = 0; k < map->rows * map->cols && p.layer[i].kind == TR_NUMBER; k++) {
@@ -205,7 +207,6 @@ Test(train_prune, a_network_of_a_texture_with_fewer_numbers_is_the_masked_one, .
 	tr_inputs_free(&in);
 	tr_net_close(&student);
 	io_json_free(doc);
-	as_buf_free(&text);
 	tr_prune_free(&p);
 	tr_trained_free(&t);
 	fix_close(&f);

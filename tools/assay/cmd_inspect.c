@@ -81,10 +81,11 @@ static void print_task(const struct io_task *t)
 	for (size_t p = 0; p < t->parts; p++) {
 		print_part(&t->part[p]);
 	}
-	printf("%-10s%u wide, %u heads, %s attention; text %u words in %u rows, image %u px%s\n",
+	printf("%-10s%u wide, %u heads, %s attention; text %u words in %u rows, image %u px%s, %u "
+	       "channels\n",
 	       "sizes", t->hyper.width, t->hyper.heads, t->hyper.gates ? "dynamic" : "plain",
 	       t->hyper.text_words, t->hyper.text_buckets, t->hyper.image_size,
-	       t->hyper.image_colour ? " in colour" : "");
+	       t->hyper.image_colour ? " in colour" : "", t->hyper.image_channels);
 }
 
 static void print_value(const char *key, const struct json_t *v, int depth);

@@ -5,7 +5,9 @@
 
 #include "core/base/buf.h"
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 static inline void put_big(struct as_buf *b, uint32_t v)
 {
@@ -122,6 +124,22 @@ static inline void put_gif(struct as_buf *b, size_t frames)
 		as_buf_put(b, frame, sizeof frame);
 	}
 	as_buf_puts(b, ";");
+}
+
+/* A grey picture v [side, side] as a PNG file. */
+static inline bool write_png(const char *path, uint32_t side, const unsigned char *v)
+{
+	struct as_buf png = { 0 };
+	FILE *f = fopen(path, "wb");
+	bool whole = f != NULL;
+
+	put_png(&png, side, side, 8, 0, v, side);
+	if (f != NULL) {
+		whole = fwrite(png.data, 1, png.len, f) == png.len;
+		whole = fclose(f) == 0 && whole;
+	}
+	as_buf_free(&png);
+	return whole;
 }
 
 #endif
