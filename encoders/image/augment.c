@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * augment.c - another view of a training picture.
+ * augment.c - other views of a picture.
+ *
+ * Of a training picture:
  *
  *   (u, v)  place in the view from its centre, u mirrored in half of the views
  *   place in the picture   = centre + R(-t) (u, v) / zoom - shift            zero outside
@@ -13,7 +15,6 @@
 #include "encoders/image/augment.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
 static const float SHIFT = 0.08F;   /* of the side, at most */
@@ -129,6 +130,37 @@ void enc_augment(struct as_rng *rng, const float *x, float *y, size_t size, size
 		sample(&from, row, col, to);
 		for (size_t k = 0; k < channels; k++) {
 			to[k] = (w.gain * to[k] + w.offset) * (1.0F + SPECKLE * as_rng_normal(rng));
+		}
+	}
+}
+
+static const struct {
+	bool mirror;
+	signed char right, down; /* in SHIFT / 2 of the side */
+} VIEWS[ENC_VIEWS_MAX] = {
+	{ false, 0, 0 }, { true, 0, 0 },  { false, 1, 1 },  { false, -1, -1 },
+	{ true, 1, -1 }, { true, -1, 1 }, { false, 1, -1 }, { false, -1, 1 },
+};
+
+bool enc_view_mirrored(size_t k)
+{
+	return VIEWS[k].mirror;
+}
+
+void enc_view(size_t k, const float *x, float *y, size_t size, size_t channels)
+{
+	const long n = (long)size;
+	const long by = (long)(SHIFT * 0.5F * (float)size);
+
+	for (long i = 0; i < n * n; i++) {
+		const long u = i % n;
+		const long row = i / n - VIEWS[k].down * by;
+		const long col = (VIEWS[k].mirror ? n - 1 - u : u) - VIEWS[k].right * by;
+		const bool in = row >= 0 && row < n && col >= 0 && col < n;
+
+		for (size_t c = 0; c < channels; c++) {
+			y[(size_t)i * channels + c] =
+			    in ? x[(size_t)(row * n + col) * channels + c] : 0.0F;
 		}
 	}
 }

@@ -51,6 +51,7 @@ void enc_image_model_init(struct enc_image_model *m, struct nn_params *ps, const
 		.size = h->image_size,
 		.grid = h->image_size / ENC_STEM_STRIDE,
 		.warp = h->image_warp,
+		.views = h->image_views,
 		.textured = h->image_texture == 1,
 	};
 	if (h->image_cells == 1) {
@@ -147,6 +148,41 @@ static void cells_fwd(const struct enc_image_model *m, const struct nn_step *s,
 	nn_stack_fwd(&m->stack, s, &a->stack, t, n, &of, rows);
 }
 
+/* rows += those of a view, each to the cell of the picture that it shows. */
+static void add_view(const struct enc_image_model *m, bool mirrored, const float *view, float *rows)
+{
+	for (size_t r = 0; r < m->side * m->side; r++) {
+		const size_t x = r % m->side;
+		const size_t from = mirrored ? r - x + (m->side - 1 - x) : r;
+
+		for (size_t i = 0; i < m->width; i++) {
+			rows[r * m->width + i] += view[from * m->width + i];
+		}
+	}
+}
+
+/* A judged picture: the mean over its views. */
+static void views_fwd(const struct enc_image_model *m, const struct nn_step *s,
+		      struct enc_image_act *a, const float *x, float *rows)
+{
+	const size_t n = m->side * m->side * m->width;
+	float *view = as_alloc(s->mem, m->size * m->size * m->channels, sizeof *view);
+	float *part = as_alloc(s->mem, n, sizeof *part);
+
+	cells_fwd(m, s, a, x, rows);
+	for (size_t k = 1; k < m->views; k++) {
+		const size_t mark = s->mem->used;
+
+		enc_view(k, x, view, m->size, m->channels);
+		cells_fwd(m, s, a, view, part);
+		add_view(m, enc_view_mirrored(k), part, rows);
+		as_arena_reset(s->mem, mark);
+	}
+	for (size_t i = 0; m->views > 1 && i < n; i++) {
+		rows[i] /= (float)m->views;
+	}
+}
+
 static void cells_bwd(const struct enc_image_model *m, const struct nn_step *s,
 		      const struct enc_image_act *a, const float *drows)
 {
@@ -176,7 +212,7 @@ void enc_image_model_fwd(const struct enc_image_model *m, const struct nn_step *
 	if (cells > 0) {
 		a->hidden = enc_hide_rows(s, cells, HIDDEN);
 		x = a->hidden != NULL ? blank(m, s->mem, x, a->hidden) : x;
-		cells_fwd(m, s, a, x, rows);
+		(nn_step_keeps(s) ? cells_fwd : views_fwd)(m, s, a, x, rows);
 	}
 	if (m->textured) {
 		enc_texture_fwd(&m->texture, s, &a->texture, texture_of(m, s->mem, px, x),

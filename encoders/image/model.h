@@ -20,6 +20,7 @@ struct enc_image_model {
 	size_t factor; /* tokens a side of one row's cell: the least with at most 64 rows in all */
 	size_t side; /* rows of cells a side, ceil(grid / factor); 0: no cells, no stem, no stack */
 	float warp;  /* of training pictures */
+	size_t views;  /* of a picture that is judged; its cells' rows are their mean */
 	bool textured; /* a row more */
 	struct enc_stem stem;
 	struct nn_stack stack;

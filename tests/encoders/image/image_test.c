@@ -20,7 +20,8 @@
 
 static const char small[] = TASK "image_size = 32\n[train]\ndropout = 0\n";
 static const char texture[] = TASK "image_size = 32\nimage_cells = 0\n[train]\ndropout = 0\n";
-static const char colour[] = TASK "image_size = 32\nimage_colour = 1\n[train]\ndropout = 0\n";
+static const char colour[] =
+    TASK "image_size = 32\nimage_colour = 1\nimage_views = 4\n[train]\ndropout = 0\n";
 
 /* A grey picture without symmetry. */
 static void put_picture(struct as_buf *b, uint32_t side)
@@ -205,6 +206,81 @@ Test(image_kind, encoding_twice_gives_the_same_bits)
 	as_buf_free(&png);
 }
 
+/* The rows of the four cells, and one of texture, of a picture of 32 pixels a side. */
+static float *rows_of(const char *ini, const unsigned char v[32 * 32])
+{
+	struct as_buf png = { 0 };
+	struct assay_item item;
+	struct enc_input in;
+	struct kit k;
+	float *rows;
+
+	put_png(&png, 32, 32, 8, 0, v, 32);
+	item = kit_item("scan", png.data, png.len);
+	kit_open(&k, &enc_image_kind, ini, NULL);
+	rows = kit_encode(&k, &item, &in);
+	cr_assert(eq(sz, in.rows, 4 + 1));
+	k.kind->input_free(&in);
+	kit_close(&k);
+	as_buf_free(&png);
+	return rows;
+}
+
+/* The greatest difference between a picture's cells and those of its mirror image. */
+static float unlike_its_mirror(const char *ini)
+{
+	enum { SIDE = 32, WIDTH = 16 };
+	unsigned char v[2][SIDE * SIDE];
+	float *rows[2];
+	float most = 0.0F;
+
+	for (size_t i = 0; i < sizeof v[0]; i++) {
+		v[0][i] = (unsigned char)((i * i / 7 + 3 * i) % 251);
+		v[1][i / SIDE * SIDE + (SIDE - 1 - i % SIDE)] = v[0][i];
+	}
+	for (size_t i = 0; i < 2; i++) {
+		rows[i] = rows_of(ini, v[i]);
+	}
+	for (size_t i = 0; i < (size_t)4 * WIDTH; i++) {
+		const size_t other = (i / WIDTH ^ 1) * WIDTH + i % WIDTH;
+
+		most = fmaxf(most, fabsf(rows[0][i] - rows[1][other]));
+	}
+	free(rows[0]);
+	free(rows[1]);
+	return most;
+}
+
+Test(image_kind, seen_mirrored_too_a_picture_s_cells_are_those_of_its_mirror_image)
+{
+	cr_assert(lt(flt, 0.01F, unlike_its_mirror(TASK "image_size = 32\n")));
+	cr_assert(lt(flt, unlike_its_mirror(TASK "image_size = 32\nimage_views = 2\n"), 0.0001F));
+}
+
+Test(image_kind, a_judged_picture_is_the_mean_of_its_views)
+{
+	enum { N = 4 * 16 };
+	unsigned char v[32 * 32];
+	float *rows[3];
+	float most = 0.0F;
+
+	for (size_t i = 0; i < sizeof v; i++) {
+		v[i] = (unsigned char)(i * i / 7 % 251);
+	}
+	rows[0] = rows_of(TASK "image_size = 32\n", v);
+	rows[1] = rows_of(TASK "image_size = 32\nimage_views = 2\n", v);
+	rows[2] = rows_of(TASK "image_size = 32\nimage_views = 8\n", v);
+	for (size_t i = 0; i < N; i++) { /* eight are near to two, if they are a mean */
+		cr_assert(lt(flt, fabsf(rows[2][i] - rows[1][i]), 2.0F));
+		most = fmaxf(most, fabsf(rows[2][i] - rows[1][i]));
+	}
+	cr_assert(lt(flt, 0.001F, most));
+	cr_assert(zero(int, memcmp(rows[0] + N, rows[2] + N, 16 * sizeof(float)))); /* texture */
+	for (size_t i = 0; i < 3; i++) {
+		free(rows[i]);
+	}
+}
+
 Test(image_kind, a_damaged_file_is_refused_with_a_reason)
 {
 	struct as_buf png = { 0 };
@@ -258,6 +334,38 @@ Test(image_augment, views_differ_and_keep_the_picture_s_scale)
 		}
 		cr_assert(lt(dbl, 0.4, squares / N));
 		cr_assert(lt(dbl, squares / N, 2.0));
+	}
+}
+
+Test(image_augment, the_views_of_a_judged_picture_are_itself_mirrored_and_moved)
+{
+	enum { SIDE = 50, BY = 2, N = SIDE * SIDE }; /* 4 % of 50 */
+	static const int move[ENC_VIEWS_MAX][3] = {  /* mirrored, right, down */
+						    { 0, 0, 0 },     { 1, 0, 0 },    { 0, BY, BY },
+						    { 0, -BY, -BY }, { 1, BY, -BY }, { 1, -BY, BY },
+						    { 0, BY, -BY },  { 0, -BY, BY }
+	};
+	float x[N * 2];
+	float y[N * 2];
+
+	for (size_t i = 0; i < (size_t)N * 2; i++) {
+		x[i] = (float)(i + 1);
+	}
+	for (size_t k = 0; k < ENC_VIEWS_MAX; k++) {
+		cr_assert(eq(int, enc_view_mirrored(k), move[k][0]));
+		enc_view(k, x, y, SIDE, 2);
+		for (int i = 0; i < N; i++) {
+			const int u = move[k][0] == 1 ? SIDE - 1 - i % SIDE : i % SIDE;
+			const int row = i / SIDE - move[k][2];
+			const int col = u - move[k][1];
+			const bool in = row >= 0 && row < SIDE && col >= 0 && col < SIDE;
+
+			for (int c = 0; c < 2; c++) {
+				const int at = (row * SIDE + col) * 2 + c;
+
+				cr_assert(eq(flt, y[i * 2 + c], in ? x[at] : 0.0F));
+			}
+		}
 	}
 }
 
