@@ -96,7 +96,7 @@ based() { # TASK
     case $1 in scan) echo busi/cases.csv ;; esac
 }
 threads() { # TASK
-    case $1 in scan | modality | sib200 | gates | importance | pretraining) echo 1 ;; *) echo 2 ;; esac
+    case $1 in scan | busi | medpix | modality | sib200 | gates | importance | pretraining) echo 1 ;; *) echo 2 ;; esac
 }
 flags() { # TASK VARIANT
     case $1-$2 in
@@ -112,7 +112,8 @@ flags() { # TASK VARIANT
         case $2 in base-*) echo "--pretrain --base-epochs 6" ;; esac
         ;;
     importance-*) echo --folds 5 --epochs 24 ;;
-    wdbc-* | busi-* | scan-*) echo --folds 5 ;;
+    busi-*) echo --folds 5 --teachers 3 ;;
+    wdbc-* | scan-*) echo --folds 5 ;;
     *) echo --folds 5 --shuffle 20 ;;
     esac
 }

@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 enum {
-	ST_INLINE_MAX = 16 << 10, /* bytes of a page that lives in its row */
+	ST_INLINE_MAX = 64 << 10, /* bytes of a page that lives in its row */
 	ST_GROUP_MAX = 256,       /* operations of one commit */
 	ST_PAGES_MAX = 128,       /* of one submission */
 	ST_JOURNAL_SIZE = 33,     /* 32 hexadecimal digits and a NUL */

@@ -57,7 +57,7 @@ static void run_with_faults(uint64_t seed)
 	life_start(&l);
 	for (int i = 0; i < CASES; i++) {
 		(void)snprintf(id, sizeof id, "c%d", i);
-		life_submit(&l, id, as_rng_below(&r, 40000) + 1);
+		life_submit(&l, id, as_rng_below(&r, 2UL * LIFE_SPOOLED) + 1);
 		if (as_rng_below(&r, FAULT_EVERY) == 0) {
 			fault(&l, &r);
 		}
@@ -115,14 +115,14 @@ Test(crash_chaos, a_submission_sent_again_is_judged_once)
 	life_init(&l, "again", "");
 	life_start(&l);
 	for (int turn = 0; turn < 3; turn++) {
-		life_submit(&l, "one", 20000);
+		life_submit(&l, "one", LIFE_SPOOLED);
 		life_submit(&l, "two", 10);
 		life_kill(&l, SIGKILL);
 	}
 	life_wait(&l, 2);
 	life_get(&l, "one");
 	life_kill(&l, SIGKILL);
-	life_submit(&l, "one", 20000);
+	life_submit(&l, "one", LIFE_SPOOLED);
 	life_get(&l, "one");
 	life_audit(&l);
 	cr_assert(eq(sz, l.ledger.journal.n, (size_t)2));
@@ -143,7 +143,7 @@ static void jump(const char *name, const char *first)
 	life_init(&l, name, "");
 	memcpy(l.wrap, wrap, sizeof wrap);
 	life_start(&l);
-	life_submit(&l, "before", 20000);
+	life_submit(&l, "before", LIFE_SPOOLED);
 	life_wait(&l, 1);
 	life_submit(&l, "between", 10);
 	life_kill(&l, SIGKILL);

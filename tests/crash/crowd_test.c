@@ -14,7 +14,7 @@
 
 TestSuite(crash_crowd, .timeout = 120);
 
-enum { DESCRIPTORS = 128, STRANGERS = 300, CASES = 12, PAGE = 30000 };
+enum { DESCRIPTORS = 128, STRANGERS = 300, CASES = 12 };
 
 #define LIMIT "/usr/bin/prlimit", "--nofile=128:128"
 
@@ -25,7 +25,7 @@ static void begin(struct life *l, const char *const *wrap, size_t n)
 		  "work = tcp://127.0.0.1:*\nfeatures = tcp://127.0.0.1:*\ninsecure = true");
 	memcpy(l->wrap, wrap, n);
 	life_start(l);
-	life_submit(l, "first", PAGE);
+	life_submit(l, "first", LIFE_SPOOLED);
 	life_wait(l, 1);
 }
 
@@ -78,7 +78,7 @@ Test(crash_crowd, attack_06_connections_do_not_take_the_journals_descriptors)
 	crowd(&l, fd);
 	for (int i = 0; i < CASES; i++) {
 		(void)snprintf(id, sizeof id, "c%d", i);
-		same(life_try(&l, id, PAGE), "ACCEPTED");
+		same(life_try(&l, id, LIFE_SPOOLED), "ACCEPTED");
 		ledger_accepted(&l.ledger, id);
 	}
 	life_wait(&l, 1 + CASES);
@@ -99,12 +99,12 @@ Test(crash_crowd, attack_06_without_a_table_of_its_own_the_daemon_waits_for_one)
 
 	begin(&l, wrap, sizeof wrap);
 	crowd(&l, fd);
-	same(life_try(&l, "second", PAGE), "UNAVAILABLE");
+	same(life_try(&l, "second", LIFE_SPOOLED), "UNAVAILABLE");
 	cr_assert(life_is(&l, "disk_full"));
 	cr_assert(proc_says(&l.daemon, "Too many open files", LIFE_MS), "%s", l.daemon.err.data);
 	same(life_try(&l, "third", 10), "UNAVAILABLE");
 	leave(fd);
-	life_submit(&l, "second", PAGE);
+	life_submit(&l, "second", LIFE_SPOOLED);
 	life_submit(&l, "third", 10);
 	life_wait(&l, 3);
 	cr_assert(zero(int, l.ended), "%s", l.daemon.err.data);

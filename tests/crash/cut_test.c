@@ -213,7 +213,7 @@ static const char *case_id(int i)
 
 static size_t size_of(int i)
 {
-	return i % 2 ? 100 : 30000;
+	return i % 2 ? 100 : LIFE_SPOOLED;
 }
 
 static void submit(struct life *l, int from, int to)

@@ -20,7 +20,7 @@
 
 TestSuite(crash_flip, .timeout = 3600);
 
-enum { JUDGED = 8, CASES = 10, SPOOLED = 20000, FEW = 6 };
+enum { JUDGED = 8, CASES = 10, FEW = 6 };
 
 /* What a daemon did on a changed state. */
 struct tally {
@@ -53,7 +53,7 @@ static const char *case_id(int i)
 static void submit(struct flip *t, int from, int to)
 {
 	for (int i = from; i < to; i++) {
-		life_submit(&t->l, case_id(i), i % 2 == 0 ? SPOOLED + (size_t)i : 100);
+		life_submit(&t->l, case_id(i), i % 2 == 0 ? LIFE_SPOOLED + (size_t)i : 100);
 	}
 }
 

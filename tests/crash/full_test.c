@@ -87,12 +87,12 @@ Test(crash_full, what_was_accepted_is_judged_and_nothing_new_is_until_there_is_r
 		life_free(&l);
 		cr_skip_test("no file system can be mounted here");
 	}
-	life_submit(&l, "c0", 20000);
+	life_submit(&l, "c0", LIFE_SPOOLED);
 	life_wait(&l, 1);
 	cr_assert(not(life_is(&l, "disk_full")));
 	cr_assert(zero(int, access(path_in(&l, "reserve"), F_OK)));
 	life_signal_workers(&l, SIGSTOP);
-	life_submit(&l, "c1", 20000); /* they are on their way when the disk is full */
+	life_submit(&l, "c1", LIFE_SPOOLED); /* they are on their way when the disk is full */
 	life_submit(&l, "c2", 100);
 	fill_disk(&l);
 	same(life_try(&l, "c3", 3000000), "UNAVAILABLE");

@@ -6,11 +6,16 @@
 #define TESTS_LIFE_H
 
 #include "core/bus/call.h"
+#include "core/store/store.h"
 #include "tests/crash/ledger.h"
 #include "tests/support/proc.h"
 #include "tests/support/tmpdir.h"
 
-enum { LIFE_MS = 60000, LIFE_ARGS = 24 };
+enum {
+	LIFE_MS = 60000,
+	LIFE_ARGS = 24,
+	LIFE_SPOOLED = ST_INLINE_MAX + 1, /* bytes of a part that is a file of the spool */
+};
 
 /* The beginning of a wrap: strace, with what it follows ("trace=CALL") and injects. */
 #define LIFE_STRACE(trace, inject) \

@@ -18,7 +18,7 @@
 
 TestSuite(crash_sweep, .timeout = 3600);
 
-enum { CASES = 8, SPOOLED = 20000 };
+enum { CASES = 8 };
 
 static long step_of(long fallback)
 {
@@ -38,7 +38,7 @@ static const char *case_id(int i)
 static void run_cases(struct life *l)
 {
 	for (int i = 0; i < CASES; i++) {
-		life_submit(l, case_id(i), i % 2 == 0 ? 100 : SPOOLED + (size_t)i);
+		life_submit(l, case_id(i), i % 2 == 0 ? 100 : LIFE_SPOOLED + (size_t)i);
 	}
 	life_wait(l, CASES);
 	for (int i = 0; i < CASES; i++) {

@@ -42,7 +42,7 @@ static void submit_all(struct life *l, const char *const *wicked, size_t n)
 
 	for (int i = 0; i < INNOCENT; i++) {
 		(void)snprintf(id, sizeof id, "fine%d", i);
-		life_submit(l, id, i % 2 ? 30000 : 100);
+		life_submit(l, id, i % 2 ? LIFE_SPOOLED : 100);
 		if ((size_t)i < n) {
 			life_submit(l, wicked[i], 100);
 			ledger_submitted(&l->ledger, wicked[i], true);

@@ -77,7 +77,7 @@ static char *letters(size_t n)
 
 static void open_hall(struct hall *h)
 {
-	hall_open(h, hall_settings("part_bytes = 20000\ncase_bytes = 30000\ngrace_ms = 0",
+	hall_open(h, hall_settings("part_bytes = 80000\ncase_bytes = 120000\ngrace_ms = 0",
 				   hall_model("m", 1)));
 	hall_wait_open(h);
 }
@@ -151,16 +151,16 @@ Test(daemon_limits, bytes_of_a_page_and_of_a_submission)
 	struct hall h;
 
 	open_hall(&h);
-	same(submit(&h, (struct sent){ .id = "p-", .bytes = 19999 }), "ACCEPTED");
-	same(submit(&h, (struct sent){ .id = "p", .bytes = 20000 }), "ACCEPTED");
-	refused(&h, (struct sent){ .id = "p+", .bytes = 20001 }, "part_bytes");
-	same(submit(&h, (struct sent){ .id = "s-", .bytes = 14999, .parts = 2 }), "ACCEPTED");
-	same(submit(&h, (struct sent){ .id = "s", .bytes = 15000, .parts = 2 }), "ACCEPTED");
-	refused(&h, (struct sent){ .id = "s+", .bytes = 15001, .parts = 2 }, "case_bytes");
+	same(submit(&h, (struct sent){ .id = "p-", .bytes = 79999 }), "ACCEPTED");
+	same(submit(&h, (struct sent){ .id = "p", .bytes = 80000 }), "ACCEPTED");
+	refused(&h, (struct sent){ .id = "p+", .bytes = 80001 }, "part_bytes");
+	same(submit(&h, (struct sent){ .id = "s-", .bytes = 59999, .parts = 2 }), "ACCEPTED");
+	same(submit(&h, (struct sent){ .id = "s", .bytes = 60000, .parts = 2 }), "ACCEPTED");
+	refused(&h, (struct sent){ .id = "s+", .bytes = 60001, .parts = 2 }, "case_bytes");
 	hall_close(&h);
 }
 
-/* Up to 16 KiB a page is in its row, above in the spool; both come back. */
+/* Up to 64 KiB a page is in its row, above in the spool; both come back. */
 Test(daemon_limits, bytes_in_a_row)
 {
 	struct hall h;

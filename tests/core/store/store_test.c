@@ -119,13 +119,13 @@ Test(store_store, wal_is_copied_when_idle_or_long_and_begun_again)
 	struct as_err e = { 0 };
 	long long high = 0;
 
-	for (int i = 0; i < 60; i++) { /* 60 times 400 KiB, each a page of a spooled size or less */
+	for (int i = 0; i < 60; i++) { /* 60 times 384 KiB, each a page of a spooled size or less */
 		char id[16];
 		char text[ST_INLINE_MAX + 1];
 
 		memset(text, 'a', ST_INLINE_MAX);
 		text[ST_INLINE_MAX] = '\0';
-		for (int k = 0; k < 25; k++) {
+		for (int k = 0; k < 6; k++) {
 			(void)snprintf(id, sizeof id, "%d-%d", i, k);
 			(void)kit_submit(
 			    s, (struct kit_sent){ .kase = id, .name = "x", .text = text });
