@@ -23,6 +23,19 @@ struct making {
 	size_t trains, stops;
 };
 
+/* A base learns from what is hidden of a part and from how the parts of a case match. */
+static int check_task(const struct io_task *task, struct as_err *e)
+{
+	if (task->parts == 1 && task->hyper.image_cells == 0 &&
+	    strcmp(task->part[0].modality, "image") == 0) {
+		return as_fail(e, AS_ECONFIG,
+			       "image_cells = 0: of the only part, %s, nothing can be hidden, and "
+			       "there is no other to match it with",
+			       task->part[0].name);
+	}
+	return AS_OK;
+}
+
 static void split(struct making *m, uint64_t seed)
 {
 	const size_t n = m->view.n;
@@ -138,6 +151,7 @@ int tr_pretrain(struct tr_pretrained *b, const struct tr_some *of, size_t tables
 		rc = as_fail(e, AS_EFORMAT, "%s: no case to pretrain on", of[0].d->path);
 		goto out;
 	}
+	TRY(check_task(m.view.task, e));
 	split(&m, how->seed);
 	TRY(tr_statistics(&m.view, m.train, m.trains, &m.statistics, e));
 	TRY(io_json_parse(m.statistics.data, m.statistics.len, "statistics", &m.doc, e));

@@ -80,6 +80,24 @@ Test(train_texture, a_base_s_weights_come_with_its_means, .init = tn_init)
 	fix_close(&f);
 }
 
+Test(train_texture, there_is_no_base_of_it_alone, .init = tn_init)
+{
+	static struct fix f;
+	const struct tr_some all = { &f.d, index_of, CASES };
+	struct as_err e = { 0 };
+	struct tr_pretrained base;
+
+	pictures_load(&f);
+	f.task.hyper.image_cells = 0;
+	fails(tr_pretrain(&base, &all, 1,
+			  &(struct tr_pretrain_how){
+			      .seed = 1, .epochs = 1, .pool = f.pool, .watch = &f.watch },
+			  &e),
+	      AS_ECONFIG, "image_cells = 0: of the only part, scan, nothing can be hidden");
+	tr_pretrained_free(&base);
+	fix_close(&f);
+}
+
 Test(train_texture, a_linear_model_of_it_judges_and_teaches)
 {
 	static struct fix f;
