@@ -96,14 +96,18 @@ static void take_op(struct dm_daemon *d, struct dm_op *op)
 /* op->e is why, where the journal found out with this one. */
 static void note_room(struct dm_daemon *d, const struct dm_op *op)
 {
-	const bool full = op->full;
+	const char *state = d->config.daemon.state;
+	const uint64_t reserve = d->config.daemon.reserve_bytes;
 
-	if (full != d->full) {
-		d->full = full;
-		as_log(&d->log, full ? AS_ERROR : AS_INFO, full ? "DISK-FULL" : "DISK-ROOM",
-		       "state=%s reserve_bytes=%" PRIu64 " error=\"%s\"", d->config.daemon.state,
-		       d->config.daemon.reserve_bytes, full ? op->e.msg : "");
+	if (op->full && !d->full) {
+		as_log(&d->log, AS_ERROR, "DISK-FULL",
+		       "state=%s reserve_bytes=%" PRIu64 " error=\"%s\"", state, reserve,
+		       op->e.msg);
+	} else if (!op->full && d->full) {
+		as_log(&d->log, AS_INFO, "DISK-ROOM", "state=%s reserve_bytes=%" PRIu64, state,
+		       reserve);
 	}
+	d->full = op->full;
 }
 
 static int take_journal(struct dm_daemon *d, struct as_err *e)
