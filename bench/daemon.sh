@@ -76,9 +76,9 @@ images() {
     # Each four times, under names of their own: the submitting program's start counts, too.
     ln -s "$data/busi/images" "$work/images"
     awk 'NR == 1 { print; next } { for (k = 0; k < 4; k++) print k $0 }' "$data/busi/cases.csv" >"$work/four.csv"
-    images=$(($(wc -l <"$work/four.csv") - 1))
+    core=$(awk '/^Cpus_allowed_list/ { split($2, c, /[-,]/); print c[1] }' /proc/self/status)
     for i in $(seq "$rounds"); do
-        taskset -c 0 "$bin/assay" judge "$models/busi.safetensors" --data "$data/busi/cases.csv" --json 2>/dev/null >"$work/out"
+        taskset -c "$core" "$bin/assay" judge "$models/busi.safetensors" --data "$data/busi/cases.csv" --json 2>/dev/null >"$work/out"
         jq -r '.data.ms | 2000 / .decode' "$work/out" | nth 0.5 >>"$work/decoding"
         jq -r '.data.ms | 2000 / (.decode + .encode + .fuse)' "$work/out" | nth 0.5
     done | line 'two cores at decoding, encoding and fusing alone, images' 1/s -
@@ -87,7 +87,7 @@ images() {
         start busi
         from=$(now)
         "$bin/assay" submit --stream busi --data "$work/four.csv" --wait --json >"$work/out" 2>/dev/null || true
-        echo "$from $(now) $images" | awk '{ print $3 / ($2 - $1) }'
+        echo "$from $(now) $(wc -l <"$work/out")" | awk '{ print $3 / ($2 - $1) }'
         stop
     done >"$work/through"
     line 'images through the daemon, int8' 1/s 'two cores at decoding, encoding and fusing alone, images' <"$work/through"

@@ -131,7 +131,7 @@ soak() {
     bad=$((rate / 20)) # of each kind, a second
     printf 'poison\n1\n2\n3\n' >killer.csv
     printf 'harmless\n1\n2\n3\n' >harmless.csv
-    awk 'BEGIN { for (r = 0; r < 2; r++) for (i = 1; i <= 5000; i++) printf "%s%d%s", r ? "" : "x", i, i < 5000 ? "," : "\n" }' >bad.csv
+    awk 'BEGIN { for (r = 0; r < 2; r++) for (i = 1; i <= 8000; i++) printf "%s%d%s", r ? "" : "x", i, i < 8000 ? "," : "\n" }' >bad.csv
     start
     "$bin/assay" watch --stream s --after 0 --json >seen 2>watch.log &
     watch=$!

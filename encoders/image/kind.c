@@ -43,6 +43,12 @@ static int image_open(void **enc, struct nn_params *ps, const struct io_task *ta
 		return as_fail(e, AS_ECONFIG,
 			       "image_cells = 0, image_texture = 0: nothing is left of a picture");
 	}
+	if (h->image_cells == 0 && h->image_views > 1) {
+		return as_fail(
+		    e, AS_ECONFIG,
+		    "image_views = %u: with image_cells = 0 there are no cells to see again",
+		    h->image_views);
+	}
 	rc = enc_pixels_init(e);
 	if (rc != AS_OK) {
 		return rc;

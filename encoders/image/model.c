@@ -73,8 +73,10 @@ void enc_image_model_free(struct enc_image_model *m)
 	*m = (struct enc_image_model){ 0 };
 }
 
-/* The tokens of every row's cell; nn_embed over them is the mean of each cell. */
-static struct nn_bags cell_bags(const struct enc_image_model *m, struct as_arena *mem)
+/* The tokens of every row's cell; nn_embed over them is the mean of each cell. mirrored: of a view
+ * that is, where it shows the cell. */
+static struct nn_bags cell_bags(const struct enc_image_model *m, struct as_arena *mem,
+				bool mirrored)
 {
 	uint32_t *start = as_alloc(mem, m->side * m->side + 1, sizeof *start);
 	uint32_t *ids = as_alloc(mem, m->grid * m->grid, sizeof *ids);
@@ -87,7 +89,8 @@ static struct nn_bags cell_bags(const struct enc_image_model *m, struct as_arena
 		start[r] = n;
 		for (size_t y = y0; y < y0 + m->factor && y < m->grid; y++) {
 			for (size_t x = x0; x < x0 + m->factor && x < m->grid; x++) {
-				ids[n++] = (uint32_t)(y * m->grid + x);
+				ids[n++] =
+				    (uint32_t)(y * m->grid + (mirrored ? m->grid - 1 - x : x));
 			}
 		}
 	}
@@ -133,11 +136,11 @@ static const float *texture_of(const struct enc_image_model *m, struct as_arena 
 
 /* x: the view, whose hidden cells are blank. */
 static void cells_fwd(const struct enc_image_model *m, const struct nn_step *s,
-		      struct enc_image_act *a, const float *x, float *rows)
+		      struct enc_image_act *a, const float *x, bool mirrored, float *rows)
 {
 	const size_t n = m->grid * m->grid;
 	float *t = as_alloc(s->mem, n * m->width, sizeof *t);
-	const struct nn_bags of = cell_bags(m, s->mem);
+	const struct nn_bags of = cell_bags(m, s->mem, mirrored);
 	const size_t mark = s->mem->used;
 
 	enc_stem_fwd(&m->stem, s, &a->stem, x, t);
@@ -148,39 +151,36 @@ static void cells_fwd(const struct enc_image_model *m, const struct nn_step *s,
 	nn_stack_fwd(&m->stack, s, &a->stack, t, n, &of, rows);
 }
 
-/* rows += those of a view, each to the cell of the picture that it shows. */
-static void add_view(const struct enc_image_model *m, bool mirrored, const float *view, float *rows)
-{
-	for (size_t r = 0; r < m->side * m->side; r++) {
-		const size_t x = r % m->side;
-		const size_t from = mirrored ? r - x + (m->side - 1 - x) : r;
-
-		for (size_t i = 0; i < m->width; i++) {
-			rows[r * m->width + i] += view[from * m->width + i];
-		}
-	}
-}
-
 /* A judged picture: the mean over its views. */
 static void views_fwd(const struct enc_image_model *m, const struct nn_step *s,
 		      struct enc_image_act *a, const float *x, float *rows)
 {
 	const size_t n = m->side * m->side * m->width;
-	float *view = as_alloc(s->mem, m->size * m->size * m->channels, sizeof *view);
-	float *part = as_alloc(s->mem, n, sizeof *part);
+	const size_t mark = s->mem->used;
+	float *view;
+	float *part;
 
-	cells_fwd(m, s, a, x, rows);
+	cells_fwd(m, s, a, x, false, rows);
+	as_arena_reset(s->mem, mark);
+	if (m->views == 1) {
+		return;
+	}
+	view = as_alloc(s->mem, m->size * m->size * m->channels, sizeof *view);
+	part = as_alloc(s->mem, n, sizeof *part);
 	for (size_t k = 1; k < m->views; k++) {
-		const size_t mark = s->mem->used;
+		const size_t again = s->mem->used;
 
 		enc_view(k, x, view, m->size, m->channels);
-		cells_fwd(m, s, a, view, part);
-		add_view(m, enc_view_mirrored(k), part, rows);
-		as_arena_reset(s->mem, mark);
+		cells_fwd(m, s, a, view, enc_view_mirrored(k), part);
+		for (size_t i = 0; i < n; i++) {
+			rows[i] += part[i];
+		}
+		as_arena_reset(s->mem, again);
 	}
-	for (size_t i = 0; m->views > 1 && i < n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		rows[i] /= (float)m->views;
 	}
+	as_arena_reset(s->mem, mark);
 }
 
 static void cells_bwd(const struct enc_image_model *m, const struct nn_step *s,
@@ -212,7 +212,11 @@ void enc_image_model_fwd(const struct enc_image_model *m, const struct nn_step *
 	if (cells > 0) {
 		a->hidden = enc_hide_rows(s, cells, HIDDEN);
 		x = a->hidden != NULL ? blank(m, s->mem, x, a->hidden) : x;
-		(nn_step_keeps(s) ? cells_fwd : views_fwd)(m, s, a, x, rows);
+		if (nn_step_keeps(s)) {
+			cells_fwd(m, s, a, x, false, rows);
+		} else {
+			views_fwd(m, s, a, x, rows);
+		}
 	}
 	if (m->textured) {
 		enc_texture_fwd(&m->texture, s, &a->texture, texture_of(m, s->mem, px, x),

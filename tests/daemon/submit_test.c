@@ -77,7 +77,7 @@ Test(daemon_submit, draining_daemon_finishes_what_it_has_and_takes_nothing)
 
 Test(daemon_submit, what_is_not_finished_is_in_the_journal)
 {
-	char big[20001];
+	char big[ST_INLINE_MAX + 2];
 	const char *settings = hall_settings("grace_ms = 0", hall_model("m", 1));
 	struct hall h;
 	struct hall_job j;
