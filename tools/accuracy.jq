@@ -83,12 +83,15 @@ def believed:
 def of($v): map(select(.variant == $v)) | sort_by(.seed);
 
 # What f says of each fold, $a less $b on the same folds: mean, and the sd of the folds' differences
-# over the root of their number; the seeds share their cases, so both are means over the seeds.
+# over the root of their number; the seeds share their cases, so both are means over the seeds. Without
+# folds: the mean over the seeds and its standard error.
 def paired($a; $b; f):
   [$a[] as $x | $b[] | select(.seed == $x.seed) as $y
     | [($x | [f]), ($y | [f])] | transpose | map(.[0] - .[1])]
   | if length == 0 then ""
+    elif all(length == 1) then (map(.[0]) | "\(mean | signed) ± \(spread | fixed)")
     else (map(mean) | mean | signed) + " ± " + (map(spread) | mean | fixed) end;
+def folds: .metrics.folds // [.metrics] | .[];
 def share: . * 1000 | round / 10 | tostring + " %";
 def head($cells): ($cells | row), ([$cells[] | "---:"] | .[0] = "---" | row);
 
@@ -96,7 +99,8 @@ def head($cells): ($cells | row), ([$cells[] | "---:"] | .[0] = "---" | row);
 def gates_kinds:
   [["fixed", "fixed"], ["0", "`gate_loss = 0`"], ["0.3", "`gate_loss = 0.3`"], ["1", "`gate_loss = 1`"]];
 def gates_of:
-  [["noscan", "report + findings"], ["breast", "all parts"], ["wdbc", "wdbc"]];
+  [["noscan", "report + findings"], ["breast", "all parts"], ["wdbc", "wdbc"], ["busi", "busi"],
+   ["medpix", "medpix location"], ["sib200", "sib200"]];
 def gates:
   . as $all
   | head(["", "seeds", "auc", "of each seed", "auc - fixed", "accuracy", "accuracy - fixed",
@@ -106,14 +110,14 @@ def gates:
       | select(($x | length) > 0)
       | ["\($what), \($name)", ($x | length | tostring), ($x | over_seeds(.metrics.auc)),
          ($x | map(.metrics.auc | fixed) | join(", ")),
-         (if $v == "fixed" then "" else paired($x; $fixed; .metrics.folds[].auc) end),
+         (if $v == "fixed" then "" else paired($x; $fixed; folds.auc) end),
          ($x | over_seeds(.metrics.accuracy)),
-         (if $v == "fixed" then "" else paired($x; $fixed; .metrics.folds[].accuracy) end),
+         (if $v == "fixed" then "" else paired($x; $fixed; folds.accuracy) end),
          ($x | map(.heads.skipped) | mean | share), ($x | map(.heads.arithmetic_skipped) | mean | share)]
       | row),
     (gates_of[] as [$of, $what]
       | ([gates_kinds[1:][] as [$v, $name] | {$name, x: ($all | of($of + "-" + $v))}
-          | select((.x | length) > 0)]) as $kinds
+          | select(.x[0].closed_below)]) as $kinds
       | select(($kinds | length) > 0)
       | "",
         head(["\($what): heads closed below"]
@@ -124,6 +128,23 @@ def gates:
                 + (map(.closed_below[$t].heads.arithmetic_skipped) | mean | share),
               difference(.closed_below[$t].difference; .closed_below[$t].difference_se)]
         | row);
+
+# A part missing from some of the cases, beside networks that never had it.
+def missing:
+  . as $all
+  | head(["", "seeds", "compared", "all parts", "missing from 30 %", "60 %", "100 %", "trained without it",
+      "100 % - trained without it"]),
+    ([["breast", "before biopsy"], ["medpix", "medpix location"]][] as [$of, $what]
+      | ($all | of($of + "-all")) as $x
+      | select(($x | length) > 0)
+      | $x[0].compared as $c
+      | ($x[0].missing | keys_unsorted[]) as $part
+      | ($all | of("\($of)-\($part)")) as $never
+      | ["\($what), \($part)", ($x | length | tostring), $c, ($x | over_seeds(.metrics[$c]))]
+        + [("0.3", "0.6", "1") as $share | $x | over_seeds(.missing[$part][$share][$c])]
+        + [($never | over_seeds(.metrics[$c])),
+           paired($x | map({seed, metrics: .missing[$part]["1"]}); $never; folds[$c])]
+      | row);
 
 # What compress keeps, and the students of a fifth.
 def student($x; $who): ($x | over_seeds(.[$who].auc));

@@ -6,8 +6,9 @@
 # there is into docs/accuracy.md; what has no results keeps the table it has, and so do the targets.
 #
 # A task is an example with its data. A study takes several trainings of one example, its variants,
-# beside each other: gates (dynamic against fixed attention), importance (what compress keeps, and
-# the students of it), pretraining (with a base and without).
+# beside each other: gates (dynamic against fixed attention), missing (a part missing from some of the
+# cases, and networks that never had it), importance (what compress keeps, and the students of it),
+# pretraining (with a base and without).
 #
 # Results stay in build/accuracy/TASK-SEED.json and STUDY-VARIANT-SEED.json and are taken again only
 # for another task file, data or command: remove them after a change of the program. EPOCHS=N in the
@@ -18,7 +19,7 @@ data=${2:-../shared/data}
 only=${3:-}
 epochs=${EPOCHS:-}
 all="before-biopsy scan concordance wdbc busi medpix modality petfinder sib200"
-studies="gates importance pretraining"
+studies="gates missing importance pretraining"
 kept=$(dirname "$out")/accuracy${epochs:+-$epochs}
 mkdir -p "$kept"
 
@@ -36,6 +37,14 @@ variants() { # TASK
     gates)
         for of in noscan breast wdbc; do
             for gates in fixed 0 0.3 1; do echo "$of-$gates"; done
+        done
+        for of in busi medpix sib200; do
+            for gates in fixed 0.3; do echo "$of-$gates"; done
+        done
+        ;;
+    missing)
+        for of in breast medpix; do
+            for part in all scan report findings; do echo "$of-$part"; done
         done
         ;;
     importance)
@@ -61,7 +70,10 @@ ini() { # TASK VARIANT
     case $1-$2 in
     before-biopsy-* | scan-* | concordance-*) echo "examples/breast/$1.ini" ;;
     gates-wdbc-*) echo examples/wdbc/task.ini ;;
-    gates-* | importance-* | pretraining-*) echo examples/breast/before-biopsy.ini ;;
+    gates-busi-*) echo examples/busi/malignancy.ini ;;
+    gates-medpix-* | missing-medpix-*) echo examples/medpix/task.ini ;;
+    gates-sib200-*) echo examples/sib200/task.ini ;;
+    gates-* | missing-* | importance-* | pretraining-*) echo examples/breast/before-biopsy.ini ;;
     busi-*) echo examples/busi/malignancy.ini ;;
     modality-*) echo examples/medpix/modality.ini ;;
     *) echo "examples/$1/task.ini" ;;
@@ -70,22 +82,33 @@ ini() { # TASK VARIANT
 cases() { # TASK VARIANT
     case $1-$2 in
     gates-wdbc-*) echo wdbc/cases.csv ;;
-    before-biopsy-* | scan-* | concordance-* | gates-* | importance-* | pretraining-*) echo breast/cases.csv ;;
+    gates-busi-*) echo busi/cases.csv ;;
+    gates-medpix-* | missing-medpix-*) echo medpix/cases.csv ;;
+    gates-sib200-*) echo sib200/eng_Latn/train.tsv ;;
+    before-biopsy-* | scan-* | concordance-* | gates-* | missing-* | importance-* | pretraining-*) echo breast/cases.csv ;;
     modality-*) echo medpix/cases.csv ;;
     sib200-*) echo sib200/eng_Latn/train.tsv ;;
     *) echo "$1/cases.csv" ;;
     esac
 }
 # What a task with a split of its own is scored on.
-scored() { # TASK
-    case $1 in
-    medpix | modality) echo "medpix/cases.csv --split dev" ;;
-    sib200) echo sib200/eng_Latn/dev.tsv ;;
+scored() { # TASK VARIANT
+    case $1-$2 in
+    medpix-* | modality-* | gates-medpix-* | missing-medpix-*) echo "medpix/cases.csv --split dev" ;;
+    sib200-* | gates-sib200-*) echo sib200/eng_Latn/dev.tsv ;;
+    esac
+}
+# What is asked where a task is scored: of its folds, or of its split.
+asked() { # TASK VARIANT
+    case $1-$2 in
+    gates-*-fixed | gates-busi-* | gates-medpix-* | gates-sib200-*) ;;
+    gates-*) for x in 1 2 3 4 5 6 7 8 9; do echo "--gate-threshold 0.$x"; done ;;
+    missing-*-all) echo --missing 0.3 --missing 0.6 --missing 1 ;;
     esac
 }
 # Where its own training computes none: what the simple methods beside it are fitted on.
-fitted() { # TASK
-    [ -z "$(scored "$1")" ] || cases "$1" -
+fitted() { # TASK VARIANT
+    is_study "$1" || [ -z "$(scored "$1" "$2")" ] || cases "$1" "$2"
 }
 # What a base sees beside the cases of its training.
 unlabelled() { # TASK VARIANT
@@ -96,16 +119,19 @@ based() { # TASK
     case $1 in scan) echo busi/cases.csv ;; esac
 }
 threads() { # TASK
-    case $1 in scan | busi | medpix | modality | sib200 | gates | importance | pretraining) echo 1 ;; *) echo 2 ;; esac
+    case $1 in scan | busi | medpix | modality | sib200 | gates | missing | importance | pretraining) echo 1 ;; *) echo 2 ;; esac
 }
 flags() { # TASK VARIANT
     case $1-$2 in
-    medpix-* | modality-* | sib200-* | petfinder-*) ;;
+    medpix-* | modality-* | sib200-* | petfinder-* | gates-medpix-* | gates-sib200-* | missing-medpix-all) ;;
     gates-*)
-        case $2 in *-fixed) ;; *) for x in 1 2 3 4 5 6 7 8 9; do echo "--gate-threshold 0.$x"; done ;; esac
+        asked "$1" "$2"
         echo --folds 5
         case $2 in noscan-*) echo --epochs 24 ;; esac
         ;;
+    missing-breast-all) echo --folds 5 && asked "$1" "$2" ;;
+    missing-breast-*) echo --folds 5 --without "${2#*-}" ;;
+    missing-*) echo --without "${2#*-}" ;;
     pretraining-*)
         echo --folds 5
         [ "${2#*-}" = 160 ] || echo "--labelled ${2#*-}" # 160 are all that a fold leaves
@@ -145,8 +171,9 @@ command_of() { # TASK VARIANT
         echo "    --seed SEED --threads $(threads "$1")" $(flags "$1" "$2") \
             $(unlabelled "$1" "$2" | sed 's|^|--unlabelled DATA/|') \
             $(based "$1" | sed 's|.*|--from base.safetensors|')
-        [ -z "$(scored "$1")" ] ||
-            echo "assay eval $name.safetensors --data DATA/$(scored "$1") --baselines DATA/$(fitted "$1")"
+        [ -z "$(scored "$1" "$2")" ] ||
+            echo "assay eval $name.safetensors --data DATA/$(scored "$1" "$2")" $(asked "$1" "$2") \
+                $(fitted "$1" "$2" | sed 's|^|--baselines DATA/|')
         ;;
     esac
 }
@@ -175,7 +202,7 @@ task_file() { # TASK VARIANT
 # The tables that a training and its scores read.
 tables() { # TASK VARIANT
     cases "$1" "$2"
-    scored "$1" | cut -d' ' -f1
+    scored "$1" "$2" | cut -d' ' -f1
     unlabelled "$1" "$2"
     based "$1"
 }
@@ -215,8 +242,9 @@ train() { # TASK VARIANT SEED INI MODEL
     model=$5
     threads=$(threads "$1")
     seed=$3
-    test=$(scored "$1")
-    fitted=$(fitted "$1")
+    test=$(scored "$1" "$2")
+    asked=$(asked "$1" "$2")
+    fitted=$(fitted "$1" "$2")
     more=$(unlabelled "$1" "$2")
     based=$(based "$1")
     # shellcheck disable=SC2046
@@ -234,11 +262,11 @@ train() { # TASK VARIANT SEED INI MODEL
         json=$(printf '%s\n' "$json" | jq --argjson at "$(as_sure_as_radiologists "$model.csv")" '. + {specificity_at: $at}')
     if [ -n "$test" ]; then
         # shellcheck disable=SC2086
-        set -- $test
+        set -- $test $asked
         table=$data/$1
         shift
-        json=$("$out/bin/assay" eval "$model" --data "$table" "$@" --baselines "$data/$fitted" \
-            --threads "$threads" --json) || return
+        [ -z "$fitted" ] || set -- "$@" --baselines "$data/$fitted"
+        json=$("$out/bin/assay" eval "$model" --data "$table" "$@" --threads "$threads" --json) || return
     fi
     printf '%s\n' "$json"
 }

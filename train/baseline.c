@@ -14,8 +14,9 @@ static const double penalty[] = { 1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001 };
 
 const char *tr_base_name(enum tr_base b)
 {
-	static const char *const name[TR_BASES] = { "majority", "record", "words", "record+words",
-						    "texture" };
+	static const char *const name[TR_BASES] = { "majority", "record",
+						    "words",    "record+words",
+						    "texture",  "record+words+texture" };
 
 	return name[b];
 }
@@ -26,7 +27,9 @@ static unsigned reads(enum tr_base b)
 	static const unsigned of[TR_BASES] = { [TR_RECORD] = TR_OF_RECORD,
 					       [TR_WORDS] = TR_OF_WORDS,
 					       [TR_BOTH] = TR_OF_RECORD | TR_OF_WORDS,
-					       [TR_TEXTURE] = TR_OF_TEXTURE };
+					       [TR_TEXTURE] = TR_OF_TEXTURE,
+					       [TR_EACH] =
+						   TR_OF_RECORD | TR_OF_WORDS | TR_OF_TEXTURE };
 
 	return of[b];
 }

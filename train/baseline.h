@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * baseline.h - what simple methods reach on the same cases: the majority, and linear models on
- * record columns, on words, on both, and on the texture of pictures. */
+ * record columns, on words, on both, on the texture of pictures, and on all three side by side. */
 #ifndef TR_BASELINE_H
 #define TR_BASELINE_H
 
 #include "train/data.h"
 #include "train/split.h"
 
-enum tr_base { TR_MAJORITY, TR_RECORD, TR_WORDS, TR_BOTH, TR_TEXTURE, TR_BASES };
+enum tr_base { TR_MAJORITY, TR_RECORD, TR_WORDS, TR_BOTH, TR_TEXTURE, TR_EACH, TR_BASES };
 
-/* "majority", "record", "words", "record+words", "texture" */
+/* "majority", "record", "words", "record+words", "texture", "record+words+texture" */
 const char *tr_base_name(enum tr_base b);
 /* The parts that it reads (bits). */
 uint32_t tr_base_parts(const struct tr_data *d, enum tr_base b);

@@ -49,7 +49,8 @@ static int put_lines(const struct grade *g, size_t first, size_t lines, const st
 	for (size_t i = first; rc == AS_OK && i < first + lines; i++) {
 		if (g->report->line[i].closed_below > 0) {
 			rc = put_closed(g, i, e);
-		} else if (!g->report->line[i].baseline) {
+		} else if (!g->report->line[i].baseline &&
+			   g->report->line[i].derived == TR_ITSELF) {
 			put_line(g, i, s);
 		}
 	}
@@ -106,7 +107,7 @@ static int put_baselines(struct tr_report *report, const struct tr_data *both,
 	for (size_t i = 0; i < report->lines; i++) {
 		const struct tr_line *l = &report->line[i];
 
-		if (!l->baseline) {
+		if (!l->baseline || l->derived != TR_ITSELF) {
 			continue;
 		}
 		TRY(tr_base_predict(both, l->base, split, cases, n, p, thresholds, e));

@@ -6,14 +6,6 @@
 #include "core/io/json.h"
 #include "core/nn/step.h"
 
-enum { TR_GATES_MAX = 16 };
-
-/* Shares below which heads are closed to see what that costs and saves. */
-struct tr_gates {
-	float below[TR_GATES_MAX];
-	size_t n;
-};
-
 /* All are whole numbers: the sum does not depend on the order. */
 void tr_heads_add(struct nn_heads *sum, const struct nn_heads *h);
 /* Member "heads" of an open object; nothing where no head was passed. */

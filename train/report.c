@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/report.h"
 
-#include "core/io/csv.h"
 #include "train/compare.h"
 
 #include <math.h>
@@ -51,7 +50,8 @@ static void begin(struct tr_report *r, const struct tr_data *d, size_t runs)
 	*r = (struct tr_report){ .d = d,
 				 .c = d->task->kind == IO_VALUE ? 1 : d->task->labels,
 				 .runs = runs,
-				 .fold = as_calloc(d->n + 1, sizeof *r->fold) };
+				 .fold = as_calloc(d->n + 1, sizeof *r->fold),
+				 .threshold = as_calloc(runs * IO_LABELS_MAX, sizeof(float)) };
 }
 
 void tr_report_init_models(struct tr_report *r, const struct tr_data *d, size_t runs,
@@ -93,16 +93,59 @@ void tr_report_init(struct tr_report *r, const struct tr_data *d, size_t runs, u
 			l->base = b;
 		}
 	}
+	if (baselines && n > 1) {
+		struct tr_line *l = add_line(r);
+
+		(void)snprintf(l->name, sizeof l->name, "average");
+		l->baseline = true;
+		l->derived = TR_AVERAGE;
+	}
 }
 
-void tr_report_gates(struct tr_report *r, const struct tr_gates *g)
+static size_t find_view(const struct tr_report *r, uint32_t parts)
+{
+	const size_t pattern = tr_pattern(r->d->task->parts, parts);
+	size_t i = 0;
+
+	while (i < r->lines && (r->line[i].baseline || r->line[i].pattern != pattern)) {
+		i++;
+	}
+	return i;
+}
+
+void tr_report_missing(struct tr_report *r, const struct tr_shares *s)
+{
+	const uint32_t all = tr_pattern(r->d->task->parts, r->line[0].pattern);
+
+	for (size_t m = 0; s->n > 0 && m < r->d->task->parts; m++) {
+		const uint32_t others = all & ~(1U << m);
+
+		if (others == all || others == 0) {
+			continue;
+		}
+		if (find_view(r, others) == r->lines) {
+			add_view(r, others);
+		}
+		for (size_t i = 0; i < s->n; i++) {
+			struct tr_line *l = add_line(r);
+
+			l->derived = TR_MISSING;
+			l->part = m;
+			l->missing = s->v[i];
+			(void)snprintf(l->name, sizeof l->name, "%s missing in %g %%",
+				       r->d->task->part[m].name, 100 * (double)s->v[i]);
+		}
+	}
+}
+
+void tr_report_gates(struct tr_report *r, const struct tr_shares *g)
 {
 	for (size_t i = 0; i < g->n; i++) {
 		struct tr_line *l = add_line(r);
 
 		l->pattern = r->line[0].pattern;
-		l->closed_below = g->below[i];
-		(void)snprintf(l->name, sizeof l->name, "heads below %g", (double)g->below[i]);
+		l->closed_below = g->v[i];
+		(void)snprintf(l->name, sizeof l->name, "heads below %g", (double)g->v[i]);
 	}
 }
 
@@ -147,6 +190,7 @@ void tr_report_free(struct tr_report *r)
 		free(r->line[i].label);
 	}
 	free(r->fold);
+	free(r->threshold);
 	tr_trust_free(&r->trust);
 	*r = (struct tr_report){ 0 };
 }
@@ -160,6 +204,9 @@ void tr_report_put(struct tr_report *r, size_t i, size_t run, const size_t *case
 
 	fu_calibration_defaults(&c);
 	memcpy(c.threshold, thresholds, sizeof c.threshold);
+	if (i == 0) {
+		memcpy(r->threshold + run * IO_LABELS_MAX, thresholds, sizeof c.threshold);
+	}
 	tr_truth(r->d, cases, n, y);
 	tr_metrics_of(
 	    r->d->task,
@@ -255,8 +302,37 @@ static void write_gates(const struct tr_report *r, struct io_jw *w)
 	}
 }
 
-/* Means over the runs. */
-static struct tr_toward toward_of(const struct tr_report *r, size_t part)
+/* Lines of a part lie beside each other. */
+static void write_missing(const struct tr_report *r, struct io_jw *w)
+{
+	const struct tr_line *last = NULL;
+
+	for (size_t i = 0; i < r->lines; i++) {
+		const struct tr_line *l = &r->line[i];
+		char key[TR_LINE_NAME];
+
+		if (l->derived != TR_MISSING) {
+			continue;
+		}
+		if (last == NULL) {
+			io_jw_obj(w, "missing");
+		} else if (l->part != last->part) {
+			io_jw_end_obj(w);
+		}
+		if (last == NULL || l->part != last->part) {
+			io_jw_obj(w, r->d->task->part[l->part].name);
+		}
+		(void)snprintf(key, sizeof key, "%g", (double)l->missing);
+		write_line(r, i, key, w);
+		last = l;
+	}
+	if (last != NULL) {
+		io_jw_end_obj(w);
+		io_jw_end_obj(w);
+	}
+}
+
+struct tr_toward tr_report_toward(const struct tr_report *r, size_t part)
 {
 	struct tr_toward sum = { 0 };
 
@@ -279,8 +355,8 @@ static void write_shuffled(const struct tr_report *r, struct io_jw *w)
 		write_runs(r, r->shuffled[m], w);
 		write_number(w, "drop", drop);
 		write_number(w, "se", se);
-		write_number(w, "contribution", toward_of(r, m).own);
-		write_number(w, "contribution_shuffled", toward_of(r, m).exchanged);
+		write_number(w, "contribution", tr_report_toward(r, m).own);
+		write_number(w, "contribution_shuffled", tr_report_toward(r, m).exchanged);
 		io_jw_end_obj(w);
 	}
 	io_jw_end_obj(w);
@@ -295,7 +371,8 @@ void tr_report_write(const struct tr_report *r, struct io_jw *w)
 	for (int baseline = 0; baseline < 2; baseline++) {
 		io_jw_obj(w, baseline ? "baselines" : "parts");
 		for (size_t i = 1; i < r->lines; i++) {
-			if (r->line[i].baseline == baseline && !(r->line[i].closed_below > 0)) {
+			if (r->line[i].baseline == baseline && r->line[i].derived != TR_MISSING &&
+			    !(r->line[i].closed_below > 0)) {
 				write_line(r, i, r->line[i].name, w);
 			}
 		}
@@ -307,194 +384,6 @@ void tr_report_write(const struct tr_report *r, struct io_jw *w)
 	}
 	tr_heads_write(&r->heads, w);
 	write_gates(r, w);
+	write_missing(r, w);
 	tr_trust_write(&r->trust, w);
-}
-
-/* Whether any line has the metric. */
-static bool has(const struct tr_report *r, enum tr_metric k)
-{
-	for (size_t i = 0; i < r->lines; i++) {
-		for (size_t f = 0; f < r->runs; f++) {
-			if (!isnan(r->line[i].m[f].v[k])) {
-				return true;
-			}
-		}
-	}
-	return false;
-}
-
-static void text_number(struct as_buf *out, double v)
-{
-	if (isnan(v)) {
-		as_buf_printf(out, " %12s", "-");
-	} else {
-		as_buf_printf(out, " %12.3f", v);
-	}
-}
-
-/* Every fold of the metrics of all parts. */
-static void text_folds(const struct tr_report *r, struct as_buf *out)
-{
-	for (size_t f = 0; r->runs > 1 && f < r->runs; f++) {
-		as_buf_printf(out, "fold %-17zu", f + 1);
-		for (enum tr_metric k = 0; k < TR_METRICS; k++) {
-			if (has(r, k)) {
-				text_number(out, r->line[0].m[f].v[k]);
-			}
-		}
-		as_buf_puts(out, "\n");
-	}
-}
-
-/* Whether lines are compared with all parts. */
-static bool compared(const struct tr_report *r)
-{
-	for (size_t i = 1; i < r->lines; i++) {
-		if (!isnan(r->line[i].difference)) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static void text_line(const struct tr_report *r, const char *name, const struct tr_metrics *m,
-		      struct as_buf *out)
-{
-	struct tr_metrics mean;
-	struct tr_metrics sd;
-
-	tr_metrics_mean(m, r->runs, &mean, &sd);
-	as_buf_printf(out, "%-22s", name);
-	for (enum tr_metric k = 0; k < TR_METRICS; k++) {
-		if (!has(r, k)) {
-			continue;
-		}
-		if (isnan(mean.v[k]) || isnan(sd.v[k])) {
-			text_number(out, mean.v[k]);
-		} else {
-			as_buf_printf(out, " %6.3f±%.3f", mean.v[k], sd.v[k]);
-		}
-	}
-}
-
-static void text_difference(double difference, double se, struct as_buf *out)
-{
-	if (!isnan(difference)) {
-		as_buf_printf(out, " %+12.3f %6.3f", difference, se);
-	}
-	as_buf_puts(out, "\n");
-}
-
-static void text_shuffled(const struct tr_report *r, struct as_buf *out)
-{
-	as_buf_printf(out, "a part exchanged between the cases (%zu permutations)\n", r->shuffles);
-	for (size_t m = 0; m < r->d->task->parts; m++) {
-		char name[TR_LINE_NAME];
-		double drop;
-		double se;
-
-		(void)snprintf(name, sizeof name, "%s shuffled", r->d->task->part[m].name);
-		tr_report_drop(r, m, &drop, &se);
-		text_line(r, name, r->shuffled[m], out);
-		text_difference(-drop, se, out);
-	}
-	for (size_t m = 0; r->d->task->kind != IO_VALUE && m < r->d->task->parts; m++) {
-		const struct tr_toward t = toward_of(r, m);
-
-		as_buf_printf(out, "%-22s %+.3f towards the true label, shuffled %+.3f\n",
-			      r->d->task->part[m].name, t.own, t.exchanged);
-	}
-}
-
-void tr_report_text(const struct tr_report *r, struct as_buf *out)
-{
-	as_buf_printf(out, "%-22s", "");
-	for (enum tr_metric k = 0; k < TR_METRICS; k++) {
-		if (has(r, k)) {
-			as_buf_printf(out, " %12s", tr_metric_name(k));
-		}
-	}
-	if (compared(r)) {
-		char minus[TR_LINE_NAME + 16];
-
-		(void)snprintf(minus, sizeof minus, "%s - %s",
-			       tr_metric_name(tr_main_metric(r->d->task)), r->line[0].name);
-		as_buf_printf(out, " %12s %6s", minus, "se");
-	}
-	as_buf_puts(out, "\n");
-	text_folds(r, out);
-	for (size_t i = 0; i < r->lines; i++) {
-		const struct tr_line *l = &r->line[i];
-
-		if (l->baseline && !r->line[i - 1].baseline) {
-			as_buf_puts(out, "baselines\n");
-		}
-		text_line(r, l->name, l->m, out);
-		text_difference(l->difference, l->difference_se, out);
-		tr_heads_text(&l->heads, out);
-	}
-	if (r->shuffles > 0) {
-		text_shuffled(r, out);
-	}
-	tr_heads_text(&r->heads, out);
-	tr_trust_text(&r->trust, out);
-}
-
-static void put_cell(struct as_buf *out, const char *s)
-{
-	io_csv_put(out, s, strlen(s), ',');
-}
-
-/* The labels of a case, joined by ';', or its value. */
-static void put_target(const struct tr_report *r, size_t i, struct as_buf *out)
-{
-	const struct io_task *t = r->d->task;
-	const struct tr_case *c = &r->d->v[i];
-	struct as_buf s = { 0 };
-
-	if (t->kind == IO_VALUE) {
-		as_buf_printf(out, "%.9g", c->value);
-		return;
-	}
-	as_buf_puts(&s, "");
-	for (size_t k = 0; k < t->labels; k++) {
-		if (c->label[k] > 0.5F) {
-			as_buf_printf(&s, "%s%s", s.len > 0 ? ";" : "", t->label[k]);
-		}
-	}
-	put_cell(out, s.data);
-	as_buf_free(&s);
-}
-
-void tr_report_predictions(const struct tr_report *r, struct as_buf *out)
-{
-	const struct io_task *t = r->d->task;
-
-	as_buf_puts(out, "case,fold,by,target");
-	as_buf_puts(out, t->kind == IO_CLASS ? ",label" : "");
-	as_buf_puts(out, t->kind == IO_VALUE ? ",value" : "");
-	for (size_t k = 0; k < t->labels; k++) {
-		as_buf_puts(out, ",");
-		put_cell(out, t->label[k]);
-	}
-	as_buf_puts(out, "\n");
-	for (size_t l = 0; l < r->lines; l++) {
-		for (size_t i = 0; i < r->d->n; i++) {
-			if (r->fold[i] == 0) {
-				continue;
-			}
-			put_cell(out, r->d->v[i].id);
-			as_buf_printf(out, ",%u,%s%s,", r->fold[i],
-				      r->line[l].baseline ? "baseline " : "", r->line[l].name);
-			put_target(r, i, out);
-			if (t->kind == IO_CLASS) {
-				as_buf_puts(out, ",");
-				put_cell(out, t->label[r->line[l].label[i]]);
-			}
-			for (size_t k = 0; k < r->c; k++) {
-				as_buf_printf(out, ",%.9g", (double)r->line[l].p[i * r->c + k]);
-			}
-			as_buf_puts(out, "\n");
-		}
-	}
 }

@@ -2,6 +2,7 @@
 #include "train/study.h"
 
 #include "train/compare.h"
+#include "train/derived.h"
 #include "train/shuffle.h"
 
 #include <math.h>
@@ -184,6 +185,9 @@ out:
 static int score_line(struct tr_study *s, struct tr_trained *t, size_t i, size_t k,
 		      const struct tr_scores *scores, struct as_err *e)
 {
+	if (s->report.line[i].derived != TR_ITSELF) {
+		return AS_OK; /* after the others */
+	}
 	if (s->report.line[i].baseline) {
 		return put_baseline(s, i, k, e);
 	}
@@ -236,6 +240,9 @@ static int score_run(struct tr_study *s, struct tr_trained *t, size_t k, struct 
 	trust(s, t, cases, &scores);
 	for (size_t i = 0; i < s->report.lines; i++) {
 		TRY(score_line(s, t, i, k, &scores, e));
+	}
+	if (!s->interrupted) {
+		tr_report_derive(&s->report, k, s->o->seed);
 	}
 	if (s->o->folds > 0 && s->o->shuffles > 0) {
 		TRY(shuffle_run(s, t, k, e));
@@ -399,6 +406,7 @@ int tr_study_run(struct tr_study *s, const struct tr_data *d, const struct tr_op
 	TRY(tr_study_open(s, d, o, e));
 	tr_report_init(&s->report, d, s->runs, UINT32_MAX, true);
 	tr_report_gates(&s->report, &o->gates);
+	tr_report_missing(&s->report, &o->missing);
 	if (o->folds > 0 && o->shuffles > 0) {
 		tr_report_shuffles(&s->report, o->shuffles);
 	}

@@ -31,7 +31,8 @@ struct tr_options {
 	/* Every training learns beside the target from so many others of the same cases, which
 	 * begin and go otherwise: the mean of their logits for the same parts. 0: from none. */
 	size_t teachers;
-	struct tr_gates gates; /* the test cases are scored with these heads closed, too */
+	struct tr_shares gates;   /* the test cases are scored with these heads closed, too */
+	struct tr_shares missing; /* and with each part missing from these shares of them */
 	/* Labels of so many cases are used in each fold, 0: of all. The base sees the others. */
 	size_t labelled;
 };

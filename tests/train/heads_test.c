@@ -55,7 +55,7 @@ Test(train_heads, folds_are_scored_with_heads_closed_too, .init = tn_init)
 	fix_load(&f, CASES, 2);
 	f.task.hyper.epochs = 1;
 	f.o.folds = 3;
-	f.o.gates = (struct tr_gates){ { 0.001F, 1.0F }, 2 };
+	f.o.gates = (struct tr_shares){ { 0.001F, 1.0F }, 2 };
 	ok(tr_study_run(&s, &f.d, &f.o, &e));
 	l = &s.report.line[s.report.lines - 2];
 	same(l[0].name, "heads below 0.001");

@@ -92,15 +92,15 @@ Test(train_study, folds_score_every_case_and_the_model_is_of_all, .init = tn_ini
 		cr_assert(epsilon_eq(dbl, (double)s.kept.net.ps.v[s.kept.net.fuse.scale + m], 1 / t,
 				     1e-5));
 	}
-	/* all, two parts (their pair is all), and four baselines */
-	cr_assert(eq(sz, s.report.lines, 7));
+	/* all, two parts (their pair is all), four baselines and their late average */
+	cr_assert(eq(sz, s.report.lines, 8));
 	same(s.report.line[1].name, "record");
 	same(s.report.line[3].name, "majority");
 	tr_report_predictions(&s.report, &csv);
 	for (size_t i = 0; i < csv.len; i++) {
 		lines += csv.data[i] == '\n';
 	}
-	cr_assert(eq(sz, lines, 1 + 7 * 60));
+	cr_assert(eq(sz, lines, 1 + 8 * 60));
 	as_buf_free(&csv);
 	tr_study_free(&s);
 	fix_close(&f);

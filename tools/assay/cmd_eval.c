@@ -4,6 +4,7 @@
 #include "tools/assay/cases.h"
 #include "tools/assay/options.h"
 #include "train/compare.h"
+#include "train/derived.h"
 #include "train/grade.h"
 
 struct options {
@@ -78,12 +79,13 @@ static int eval(const struct options *o, const char *model, struct tr_reader *r,
 	struct tr_data d = { 0 };
 	struct tr_data others = { 0 };
 	struct tr_report report = { 0 };
-	struct tr_gates gates;
+	struct tr_shares gates;
+	struct tr_shares missing;
 	uint64_t seed;
 	uint32_t parts = 0;
 	int rc;
 
-	TRY(cmd_job_gates(&o->job, &gates, e));
+	TRY(cmd_job_shares(&o->job, task, &gates, &missing, e));
 	TRY(cmd_without(task, &o->job.without, how.without, e));
 	for (size_t m = 0; m < task->parts; m++) {
 		how.origin.unused[m] = how.without[m];
@@ -93,11 +95,13 @@ static int eval(const struct options *o, const char *model, struct tr_reader *r,
 	TRY(cmd_load("eval", task, &how, pool, &d, e));
 	tr_report_init(&report, &d, 1, parts, o->baselines != NULL);
 	tr_report_gates(&report, &gates);
+	tr_report_missing(&report, &missing);
 	TRY(tr_grade(r, &report, 0, report.lines, pool, e));
 	if (o->baselines != NULL) {
 		TRY(read_seed(model, &seed, e));
 		TRY(tr_grade_baselines(&report, &others, seed, e));
 	}
+	tr_report_derive(&report, 0, 1);
 	tr_compare(&report, 1);
 	TRY(tell(&o->job, &report, e));
 out:
@@ -136,10 +140,10 @@ int cmd_eval(int argc, char **argv)
 	};
 	size_t options = 1;
 
-	cmd_job_options(
-	    &o.job,
-	    "data split without gate-threshold predictions threads skip-bad plugin features json",
-	    option, &options);
+	cmd_job_options(&o.job,
+			"data split without gate-threshold missing predictions threads skip-bad "
+			"plugin features json",
+			option, &options);
 	const struct cmd_spec spec = {
 		.name = "eval",
 		.usage = "MODEL.safetensors --data CASES.csv [options]",

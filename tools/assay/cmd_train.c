@@ -49,6 +49,10 @@ static int check(const struct options *o, struct as_err *e)
 		return as_fail(e, AS_EUSAGE, "--from %s: not with --pretrain, which makes its own",
 			       o->from);
 	}
+	if (o->retrain && o->job.missing.n > 0) {
+		return as_fail(e, AS_EUSAGE,
+			       "--missing: not with --retrain, which masks no part of a network");
+	}
 	if (!o->pretrain && (o->unlabelled.n > 0 || o->base_epochs > 0)) {
 		return as_fail(e, AS_EUSAGE, "--%s: needs --pretrain",
 			       o->unlabelled.n > 0 ? "unlabelled" : "base-epochs");
@@ -159,7 +163,7 @@ static int train(const struct options *o, struct io_task *task, struct cmd_progr
 	struct tr_checkpoint checkpoint = { 0 };
 	int rc;
 
-	TRY(cmd_job_gates(&o->job, &how.gates, e));
+	TRY(cmd_job_shares(&o->job, task, &how.gates, &how.missing, e));
 	TRY(cmd_without(task, &o->job.without, load.without, e));
 	rc = tr_data_load(&d, task, &load, pool, e);
 	if (rc == AS_OK || d.bad > 0) {
@@ -232,11 +236,12 @@ int cmd_train(int argc, char **argv)
 	};
 	size_t options = 9;
 
-	cmd_job_options(&o.job,
-			"data out seed threads epochs without resume gate-threshold predictions "
-			"skip-bad plugin "
-			"features json",
-			option, &options);
+	cmd_job_options(
+	    &o.job,
+	    "data out seed threads epochs without resume gate-threshold missing predictions "
+	    "skip-bad plugin "
+	    "features json",
+	    option, &options);
 	const struct cmd_spec spec = {
 		.name = "train",
 		.usage = "TASK.ini --data CASES.csv --out MODEL.safetensors [options]",

@@ -42,6 +42,9 @@ void cmd_job_options(struct cmd_job *j, const char *names, struct cmd_option *op
 		{ "gate-threshold", "X",
 		  "score also with heads of a share below X closed; may come again", CMD_LIST,
 		  &j->gates, 0, 0 },
+		{ "missing", "X",
+		  "score also with each part missing from a share X of the cases; may come again",
+		  CMD_LIST, &j->missing, 0, 0 },
 		{ "seed", "N", "of splits, first weights, order and dropout (1)", CMD_WHOLE,
 		  &j->seed, 0, UINT64_MAX },
 		{ "threads", "N", "what is trained depends on it; default: the processors",
@@ -84,42 +87,57 @@ int cmd_job_check(const struct cmd_job *j, struct as_err *e)
 }
 
 /* Whether the report already has a share that it calls so. */
-static bool gate_is_named(const struct tr_gates *g, const char *name)
+static bool is_named(const struct tr_shares *s, const char *name)
 {
 	char known[32];
 	bool is = false;
 
-	for (size_t i = 0; i < g->n; i++) {
-		(void)snprintf(known, sizeof known, "%g", (double)g->below[i]);
+	for (size_t i = 0; i < s->n; i++) {
+		(void)snprintf(known, sizeof known, "%g", (double)s->v[i]);
 		is = is || strcmp(known, name) == 0;
 	}
 	return is;
 }
 
-int cmd_job_gates(const struct cmd_job *j, struct tr_gates *g, struct as_err *e)
+static int read_shares(const char *option, const struct cmd_list *given, struct tr_shares *s,
+		       struct as_err *e)
 {
-	g->n = 0;
-	if (j->gates.n > TR_GATES_MAX) {
-		return as_fail(e, AS_EUSAGE, "--gate-threshold: %zu of them, want %d at most",
-			       j->gates.n, TR_GATES_MAX);
+	s->n = 0;
+	if (given->n > TR_SHARES_MAX) {
+		return as_fail(e, AS_EUSAGE, "--%s: %zu of them, want %d at most", option, given->n,
+			       TR_SHARES_MAX);
 	}
-	for (size_t i = 0; i < j->gates.n; i++) {
+	for (size_t i = 0; i < given->n; i++) {
 		char name[32];
 		double x;
 
-		if (!io_cell_number(j->gates.v[i], &x) || !((float)x > 0) || x > 1) {
-			return as_fail(e, AS_EUSAGE,
-				       "--gate-threshold %.40s: want a number above 0, 1 at most",
-				       j->gates.v[i]);
+		if (!io_cell_number(given->v[i], &x) || !((float)x > 0) || x > 1) {
+			return as_fail(e, AS_EUSAGE, "--%s %.40s: want a number above 0, 1 at most",
+				       option, given->v[i]);
 		}
 		(void)snprintf(name, sizeof name, "%g", (double)(float)x);
-		if (gate_is_named(g, name)) {
-			return as_fail(e, AS_EUSAGE, "--gate-threshold %.40s: given twice",
-				       j->gates.v[i]);
+		if (is_named(s, name)) {
+			return as_fail(e, AS_EUSAGE, "--%s %.40s: given twice", option,
+				       given->v[i]);
 		}
-		g->below[g->n++] = (float)x;
+		s->v[s->n++] = (float)x;
 	}
 	return AS_OK;
+}
+
+int cmd_job_shares(const struct cmd_job *j, const struct io_task *task, struct tr_shares *gates,
+		   struct tr_shares *missing, struct as_err *e)
+{
+	int rc;
+
+	TRY(read_shares("gate-threshold", &j->gates, gates, e));
+	TRY(read_shares("missing", &j->missing, missing, e));
+	if (missing->n > 0 && task->parts < 2 + j->without.n) {
+		rc = as_fail(e, AS_EUSAGE, "--missing: there is no part beside the one of %s",
+			     task->name);
+	}
+out:
+	return rc;
 }
 
 int cmd_job_checkpoint(const struct cmd_job *j, const char *command, const char *about,

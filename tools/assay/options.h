@@ -6,12 +6,12 @@
 #include "tools/assay/cmd.h"
 #include "train/checkpoint.h"
 #include "train/frozen.h"
-#include "train/heads.h"
+#include "train/report.h"
 
 struct cmd_job {
 	const char *data, *out, *split, *predictions;
 	struct tr_origin origin;
-	struct cmd_list without, gates;
+	struct cmd_list without, gates, missing;
 	uint64_t seed, threads, epochs;
 	bool skip_bad, json, resume;
 };
@@ -27,9 +27,10 @@ void cmd_job_options(struct cmd_job *j, const char *names, struct cmd_option *op
 /* AS_EUSAGE: --data or --out is not given, or there is no place for --out. */
 int cmd_job_check(const struct cmd_job *j, struct as_err *e) AS_CHECKED;
 
-/* The shares of --gate-threshold. AS_EUSAGE: not above 0 or more than 1, given twice,
- * or too many. */
-int cmd_job_gates(const struct cmd_job *j, struct tr_gates *g, struct as_err *e) AS_CHECKED;
+/* The shares of --gate-threshold and --missing. AS_EUSAGE: not above 0 or more than 1, given twice,
+ * too many, or --missing for a task of one part. */
+int cmd_job_shares(const struct cmd_job *j, const struct io_task *task, struct tr_shares *gates,
+		   struct tr_shares *missing, struct as_err *e) AS_CHECKED;
 
 /* Opens OUT.checkpoint, to go on from it with --resume, and says which. about: what the command was
  * asked, as tr_checkpoint_open compares it. */

@@ -3,7 +3,7 @@
 #include "core/io/json.h"
 #include "core/tensor/gemm.h"
 #include "tests/tools/assay/small.h"
-#include "train/heads.h"
+#include "train/report.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +43,7 @@ Test(assay_cmd_eval, simple_methods_are_scored_beside_the_model, .init = tn_init
 	ok(io_json_parse(c.out.data, c.out.len, "scores", &doc, &e));
 	cr_assert(eq(u64, io_json_find_u64(doc, "cases", 0), 8));
 	baselines = io_json_find(doc, "baselines");
-	cr_assert(eq(sz, io_json_len(baselines), 4));
+	cr_assert(eq(sz, io_json_len(baselines), 5));
 	cr_assert(epsilon_eq(dbl, io_json_find_num(io_json_find(baselines, "majority"), "auc", 0),
 			     0.5, 1e-9));
 	cr_assert(epsilon_eq(dbl, io_json_find_num(io_json_find(baselines, "record"), "auc", 0),
@@ -138,7 +138,7 @@ Test(assay_cmd_eval, closed_heads_are_scored_beside_the_model_as_it_is, .init = 
 Test(assay_cmd_eval, a_share_is_above_0_and_1_at_most, .init = tn_init)
 {
 	static const char *const wrong[] = { "0", "1.01", "-1", "x", "1e-60" };
-	const char *line[2 * TR_GATES_MAX + 8] = { "eval", trained(), "--data", table() };
+	const char *line[2 * TR_SHARES_MAX + 8] = { "eval", trained(), "--data", table() };
 	struct capture c;
 
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -147,7 +147,7 @@ Test(assay_cmd_eval, a_share_is_above_0_and_1_at_most, .init = tn_init)
 		cr_assert(says(&c.err, "want a number above 0, 1 at most"), "%s", c.err.data);
 		capture_free(&c);
 	}
-	for (size_t i = 0; i <= TR_GATES_MAX; i++) {
+	for (size_t i = 0; i <= TR_SHARES_MAX; i++) {
 		line[4 + 2 * i] = "--gate-threshold";
 		line[5 + 2 * i] = "0.5";
 	}
@@ -162,6 +162,44 @@ Test(assay_cmd_eval, a_share_is_above_0_and_1_at_most, .init = tn_init)
 	capture_free(&c);
 }
 
+Test(assay_cmd_eval, a_part_may_be_missing_from_some_cases, .init = tn_init)
+{
+	const char *model = trained();
+	struct capture c = run(cmd_eval, "eval", model, "--data", table(), "--split", "dev",
+			       "--json", "--missing", "0.5", "--missing", "1");
+	struct json_t *doc = NULL;
+	struct as_err e = { 0 };
+	const struct json_t *parts;
+	const struct json_t *missing;
+
+	cr_assert(eq(int, c.rc, 0), "%s", c.err.data);
+	ok(io_json_parse(c.out.data, c.out.len, "scores", &doc, &e));
+	parts = io_json_find(doc, "parts");
+	missing = io_json_find(doc, "missing");
+	cr_assert(eq(sz, io_json_len(parts), 2));
+	cr_assert(eq(sz, io_json_len(missing), 2));
+	cr_assert(eq(sz, io_json_len(io_json_find(missing, "note")), 2));
+	/* all of the one gone is the other alone */
+	cr_assert(
+	    eq(dbl,
+	       io_json_find_num(io_json_find(io_json_find(missing, "note"), "1"), "log_loss", NAN),
+	       io_json_find_num(io_json_find(parts, "record"), "log_loss", 0)));
+	io_json_free(doc);
+	capture_free(&c);
+	c = run(cmd_eval, "eval", model, "--data", table(), "--missing", "0.5");
+	cr_assert(says(&c.out, "\na part missing from some of the cases\nrecord missing in 50 %"),
+		  "%s", c.out.data);
+	capture_free(&c);
+	c = run(cmd_eval, "eval", model, "--data", table(), "--missing", "2");
+	cr_assert(eq(int, c.rc, 64));
+	cr_assert(says(&c.err, "--missing 2: want a number above 0, 1 at most"), "%s", c.err.data);
+	capture_free(&c);
+	c = run(cmd_eval, "eval", model, "--data", table(), "--missing", "1", "--without", "note");
+	cr_assert(eq(int, c.rc, 64));
+	cr_assert(says(&c.err, "--missing: there is no part beside the one of"), "%s", c.err.data);
+	capture_free(&c);
+}
+
 Test(assay_cmd_train, wrong_lines_are_refused_before_anything_is_read, .init = tn_init)
 {
 	const char *task = tmpdir_file("t.ini", small_ini);
@@ -173,6 +211,11 @@ Test(assay_cmd_train, wrong_lines_are_refused_before_anything_is_read, .init = t
 	c = run(cmd_train, "train", task, "--data", "x", "--out", "m", "--folds", "2");
 	cr_assert(eq(int, c.rc, 64));
 	cr_assert(says(&c.err, "--folds 2: want 3"), "%s", c.err.data);
+	capture_free(&c);
+	c = run(cmd_train, "train", task, "--data", "x", "--out", "m", "--retrain", "--missing",
+		"1");
+	cr_assert(eq(int, c.rc, 64));
+	cr_assert(says(&c.err, "--missing: not with --retrain"), "%s", c.err.data);
 	capture_free(&c);
 	c = run(cmd_train, "train", task, "--data", table(), "--out", "/absent/m");
 	cr_assert(eq(int, c.rc, 73));
@@ -215,6 +258,6 @@ Test(assay_cmd_train, folds_write_predictions_of_every_case, .init = tn_init)
 	cr_assert(says(&c.out, "\"folds\":[") && says(&c.out, "\"baselines\":{\"majority\""));
 	cr_assert(says(&c.out, "case,fold,by,target,label,no,yes\n"), "%s", c.out.data);
 	/* one line of JSON, the header, and 60 cases by seven: all, 2 parts, 4 baselines */
-	cr_assert(eq(sz, lines(&c.out), 2 + 7 * 60));
+	cr_assert(eq(sz, lines(&c.out), 2 + 8 * 60));
 	capture_free(&c);
 }
