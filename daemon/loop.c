@@ -102,7 +102,7 @@ static void note_room(struct dm_daemon *d, const struct dm_op *op)
 	if (op->full && !d->full) {
 		as_log(&d->log, AS_ERROR, "DISK-FULL",
 		       "state=%s reserve_bytes=%" PRIu64 " error=\"%s\"", state, reserve,
-		       op->e.msg);
+		       op->e.msg[0] != '\0' ? op->e.msg : "no room for the reserve");
 	} else if (!op->full && d->full) {
 		as_log(&d->log, AS_INFO, "DISK-ROOM", "state=%s reserve_bytes=%" PRIu64, state,
 		       reserve);

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -101,6 +102,8 @@ Test(crash_full, what_was_accepted_is_judged_and_nothing_new_is_until_there_is_r
 	life_get(&l, "c1");
 	same(life_try(&l, "c4", 10), "UNAVAILABLE");
 	cr_assert(life_is(&l, "disk_full"));
+	cr_assert(proc_says(&l.daemon, "DISK-FULL", LIFE_MS), "%s", l.daemon.err.data);
+	cr_assert(eq(ptr, strstr(l.daemon.err.data, "error=\"\""), NULL), "%s", l.daemon.err.data);
 	cr_assert(eq(int, access(path_in(&l, "reserve"), F_OK), -1));
 	cr_assert(zero(int, unlink(path_in(&l, "filler"))));
 	life_submit(&l, "c3", 3000000);
