@@ -196,7 +196,11 @@ task_file() { # TASK VARIANT
     gates-*-fixed) with_key model "gates = 0" ;;
     gates-*) with_key train "gate_loss = ${2#*-}" ;;
     *) cat ;;
-    esac | case $1 in gates | pretraining) with_key model "image_texture = 0" ;; *) cat ;; esac
+    esac | case $1-$2 in
+    gates-medpix-* | gates-sib200-*) cat ;; # the one has the line, the other no picture
+    gates-* | pretraining-*) with_key model "image_texture = 0" ;;
+    *) cat ;;
+    esac
 }
 
 # The tables that a training and its scores read.
