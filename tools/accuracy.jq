@@ -100,7 +100,7 @@ def gates_kinds:
   [["fixed", "fixed"], ["0", "`gate_loss = 0`"], ["0.3", "`gate_loss = 0.3`"], ["1", "`gate_loss = 1`"]];
 def gates_of:
   [["noscan", "report + findings"], ["breast", "all parts"], ["wdbc", "wdbc"], ["busi", "busi"],
-   ["medpix", "medpix location"], ["sib200", "sib200"]];
+   ["medpix", "medpix location"]];
 def gates:
   . as $all
   | head(["", "seeds", "auc", "of each seed", "auc - fixed", "accuracy", "accuracy - fixed",

@@ -38,7 +38,7 @@ variants() { # TASK
         for of in noscan breast wdbc; do
             for gates in fixed 0 0.3 1; do echo "$of-$gates"; done
         done
-        for of in busi medpix sib200; do
+        for of in busi medpix; do
             for gates in fixed 0.3; do echo "$of-$gates"; done
         done
         ;;
@@ -72,7 +72,6 @@ ini() { # TASK VARIANT
     gates-wdbc-*) echo examples/wdbc/task.ini ;;
     gates-busi-*) echo examples/busi/malignancy.ini ;;
     gates-medpix-* | missing-medpix-*) echo examples/medpix/task.ini ;;
-    gates-sib200-*) echo examples/sib200/task.ini ;;
     gates-* | missing-* | importance-* | pretraining-*) echo examples/breast/before-biopsy.ini ;;
     busi-*) echo examples/busi/malignancy.ini ;;
     modality-*) echo examples/medpix/modality.ini ;;
@@ -84,7 +83,6 @@ cases() { # TASK VARIANT
     gates-wdbc-*) echo wdbc/cases.csv ;;
     gates-busi-*) echo busi/cases.csv ;;
     gates-medpix-* | missing-medpix-*) echo medpix/cases.csv ;;
-    gates-sib200-*) echo sib200/eng_Latn/train.tsv ;;
     before-biopsy-* | scan-* | concordance-* | gates-* | missing-* | importance-* | pretraining-*) echo breast/cases.csv ;;
     modality-*) echo medpix/cases.csv ;;
     sib200-*) echo sib200/eng_Latn/train.tsv ;;
@@ -95,13 +93,13 @@ cases() { # TASK VARIANT
 scored() { # TASK VARIANT
     case $1-$2 in
     medpix-* | modality-* | gates-medpix-* | missing-medpix-*) echo "medpix/cases.csv --split dev" ;;
-    sib200-* | gates-sib200-*) echo sib200/eng_Latn/dev.tsv ;;
+    sib200-*) echo sib200/eng_Latn/dev.tsv ;;
     esac
 }
 # What is asked where a task is scored: of its folds, or of its split.
 asked() { # TASK VARIANT
     case $1-$2 in
-    gates-*-fixed | gates-busi-* | gates-medpix-* | gates-sib200-*) ;;
+    gates-*-fixed | gates-busi-* | gates-medpix-*) ;;
     gates-*) for x in 1 2 3 4 5 6 7 8 9; do echo "--gate-threshold 0.$x"; done ;;
     missing-*-all) echo --missing 0.3 --missing 0.6 --missing 1 ;;
     esac
@@ -123,7 +121,7 @@ threads() { # TASK
 }
 flags() { # TASK VARIANT
     case $1-$2 in
-    medpix-* | modality-* | sib200-* | petfinder-* | gates-medpix-* | gates-sib200-* | missing-medpix-all) ;;
+    medpix-* | modality-* | sib200-* | petfinder-* | gates-medpix-* | missing-medpix-all) ;;
     gates-*)
         asked "$1" "$2"
         echo --folds 5
@@ -197,7 +195,7 @@ task_file() { # TASK VARIANT
     gates-*) with_key train "gate_loss = ${2#*-}" ;;
     *) cat ;;
     esac | case $1-$2 in
-    gates-medpix-* | gates-sib200-*) cat ;; # the one has the line, the other no picture
+    gates-medpix-*) cat ;; # has the line
     gates-* | pretraining-*) with_key model "image_texture = 0" ;;
     *) cat ;;
     esac
