@@ -134,7 +134,7 @@ def missing:
   . as $all
   | head(["", "seeds", "compared", "all parts", "missing from 30 %", "60 %", "100 %", "trained without it",
       "100 % - trained without it"]),
-    ([["breast", "before biopsy"], ["medpix", "medpix location"]][] as [$of, $what]
+    ([["breast", "before biopsy"], ["medpix", "medpix location"], ["petfinder", "petfinder"]][] as [$of, $what]
       | ($all | of($of + "-all")) as $x
       | select(($x | length) > 0)
       | $x[0].compared as $c

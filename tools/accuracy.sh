@@ -46,6 +46,7 @@ variants() { # TASK
         for of in breast medpix; do
             for part in all scan report findings; do echo "$of-$part"; done
         done
+        for part in all report findings; do echo "petfinder-$part"; done
         ;;
     importance)
         for removed in 50 70 85; do
@@ -72,6 +73,7 @@ ini() { # TASK VARIANT
     gates-wdbc-*) echo examples/wdbc/task.ini ;;
     gates-busi-*) echo examples/busi/malignancy.ini ;;
     gates-medpix-* | missing-medpix-*) echo examples/medpix/task.ini ;;
+    missing-petfinder-*) echo examples/petfinder/task.ini ;;
     gates-* | missing-* | importance-* | pretraining-*) echo examples/breast/before-biopsy.ini ;;
     busi-*) echo examples/busi/malignancy.ini ;;
     modality-*) echo examples/medpix/modality.ini ;;
@@ -83,6 +85,7 @@ cases() { # TASK VARIANT
     gates-wdbc-*) echo wdbc/cases.csv ;;
     gates-busi-*) echo busi/cases.csv ;;
     gates-medpix-* | missing-medpix-*) echo medpix/cases.csv ;;
+    missing-petfinder-*) echo petfinder/cases.csv ;;
     before-biopsy-* | scan-* | concordance-* | gates-* | missing-* | importance-* | pretraining-*) echo breast/cases.csv ;;
     modality-*) echo medpix/cases.csv ;;
     sib200-*) echo sib200/eng_Latn/train.tsv ;;
@@ -128,6 +131,7 @@ flags() { # TASK VARIANT
         case $2 in noscan-*) echo --epochs 24 ;; esac
         ;;
     missing-breast-all) echo --folds 5 && asked "$1" "$2" ;;
+    missing-petfinder-all) asked "$1" "$2" ;;
     missing-breast-*) echo --folds 5 --without "${2#*-}" ;;
     missing-*) echo --without "${2#*-}" ;;
     pretraining-*)
