@@ -11,22 +11,6 @@ struct of_run {
 	size_t n;
 };
 
-/* The answers of who is shown just these parts (bits) to a case, or NULL. */
-static const float *answer(const struct tr_report *r, uint32_t parts, size_t at)
-{
-	const size_t pattern = tr_pattern(r->d->task->parts, parts);
-
-	for (size_t i = 0; i < r->lines; i++) {
-		const struct tr_line *l = &r->line[i];
-
-		if (!l->baseline && l->derived == TR_ITSELF && !(l->closed_below > 0) &&
-		    l->pattern == pattern) {
-			return l->p + at * r->c;
-		}
-	}
-	return NULL;
-}
-
 static void average(const struct tr_report *r, size_t at, float *p)
 {
 	const uint32_t all = tr_pattern(r->d->task->parts, r->line[0].pattern);
@@ -37,9 +21,9 @@ static void average(const struct tr_report *r, size_t at, float *p)
 		double sum = 0;
 
 		for (size_t m = 0; m < r->d->task->parts; m++) {
-			const float *own = (there >> m & 1U) != 0 ? answer(r, 1U << m, at) : NULL;
-
-			sum += own != NULL ? (double)own[k] : 0;
+			sum += (there >> m & 1U) != 0
+				   ? (double)tr_report_view(r, 1U << m)->p[at * r->c + k]
+				   : 0;
 		}
 		p[k] = n > 0 ? (float)(sum / n) : r->line[0].p[at * r->c + k];
 	}
@@ -50,14 +34,14 @@ static void with_missing(const struct of_run *of, const struct tr_line *l, size_
 {
 	const struct tr_report *r = of->r;
 	const uint32_t all = tr_pattern(r->d->task->parts, r->line[0].pattern);
+	const struct tr_line *others = tr_report_view(r, all & ~(1U << l->part));
 	struct as_rng rng;
 
 	as_rng_seed(&rng, seed, run * IO_PARTS_MAX + l->part);
 	for (size_t i = 0; i < of->n; i++) {
-		const bool gone = as_rng_float(&rng) < l->missing;
-		const float *from = answer(r, gone ? all & ~(1U << l->part) : all, of->at[i]);
+		const struct tr_line *from = as_rng_float(&rng) < l->missing ? others : &r->line[0];
 
-		memcpy(p + i * r->c, from, r->c * sizeof *p);
+		memcpy(p + i * r->c, from->p + of->at[i] * r->c, r->c * sizeof *p);
 	}
 }
 

@@ -84,6 +84,12 @@ void tr_report_init(struct tr_report *r, const struct tr_data *d, size_t runs, u
 			add_view(r, m);
 		}
 	}
+	for (uint32_t m = 1; n > 3 && m <= all; m <<= 1) {
+		if ((all & m) != 0) {
+			add_view(r, all & ~m);
+		}
+	}
+	r->views = r->lines;
 	for (enum tr_base b = 0; baselines && b < TR_BASES; b++) {
 		if (tr_base_fits(d, b) && (tr_base_parts(d, b) & ~all) == 0) {
 			struct tr_line *l = add_line(r);
@@ -102,31 +108,24 @@ void tr_report_init(struct tr_report *r, const struct tr_data *d, size_t runs, u
 	}
 }
 
-static size_t find_view(const struct tr_report *r, uint32_t parts)
+const struct tr_line *tr_report_view(const struct tr_report *r, uint32_t parts)
 {
 	const size_t pattern = tr_pattern(r->d->task->parts, parts);
-	size_t i = 0;
 
-	while (i < r->lines && (r->line[i].baseline || r->line[i].pattern != pattern)) {
-		i++;
+	for (size_t i = 0; i < r->views; i++) {
+		if (r->line[i].pattern == pattern) {
+			return &r->line[i];
+		}
 	}
-	return i;
+	return NULL;
 }
 
 void tr_report_missing(struct tr_report *r, const struct tr_shares *s)
 {
 	const uint32_t all = tr_pattern(r->d->task->parts, r->line[0].pattern);
 
-	for (size_t m = 0; s->n > 0 && m < r->d->task->parts; m++) {
-		const uint32_t others = all & ~(1U << m);
-
-		if (others == all || others == 0) {
-			continue;
-		}
-		if (find_view(r, others) == r->lines) {
-			add_view(r, others);
-		}
-		for (size_t i = 0; i < s->n; i++) {
+	for (size_t m = 0; m < r->d->task->parts; m++) {
+		for (size_t i = 0; tr_report_view(r, all & ~(1U << m)) != NULL && i < s->n; i++) {
 			struct tr_line *l = add_line(r);
 
 			l->derived = TR_MISSING;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * report.h - the scores of a training or an evaluation: one line for all parts, each part alone,
- * each pair, and each baseline. */
+ * each pair, all but each, and each baseline. */
 #ifndef TR_REPORT_H
 #define TR_REPORT_H
 
@@ -13,7 +13,7 @@
 #include "train/trust.h"
 
 enum {
-	TR_VIEWS_MAX = 1 + IO_PARTS_MAX + IO_PARTS_MAX * (IO_PARTS_MAX - 1) / 2,
+	TR_VIEWS_MAX = 1 + 2 * IO_PARTS_MAX + IO_PARTS_MAX * (IO_PARTS_MAX - 1) / 2,
 	TR_LINE_NAME = 2 * IO_NAME_SIZE,
 };
 
@@ -59,11 +59,11 @@ struct tr_report {
 	size_t scored;           /* cases that the scores are of */
 	uint32_t *fold;          /* [cases] the run that scored it, from 1; 0: none */
 	float *threshold;        /* [runs, IO_LABELS_MAX] of line 0 */
-	/* Views first, all parts at 0, then the baselines, then closed heads, then missing parts
-	 * with the views that these want. */
+	/* Views first, all parts at 0, then the baselines, then closed heads, then missing parts.
+	 */
 	struct tr_line
-	    line[TR_VIEWS_MAX + TR_BASES + 1 + TR_SHARES_MAX + IO_PARTS_MAX * (TR_SHARES_MAX + 1)];
-	size_t lines;
+	    line[TR_VIEWS_MAX + TR_BASES + 1 + TR_SHARES_MAX + IO_PARTS_MAX * TR_SHARES_MAX];
+	size_t lines, views;
 	/* [runs] all parts, one of them exchanged between cases; NULL: not asked for */
 	struct tr_metrics *shuffled[IO_PARTS_MAX];
 	size_t shuffles; /* permutations of each part */
@@ -88,6 +88,9 @@ void tr_report_gates(struct tr_report *r, const struct tr_shares *g);
 /* A line more for each part that is shown, of several, and each of these shares: that part missing
  * from so many of the cases. After init. */
 void tr_report_missing(struct tr_report *r, const struct tr_shares *s);
+
+/* The view of just these parts (bits), or NULL. */
+const struct tr_line *tr_report_view(const struct tr_report *r, uint32_t parts);
 
 /* Takes the answers p [n, c] of line i in a run to these cases. */
 void tr_report_put(struct tr_report *r, size_t i, size_t run, const size_t *cases, size_t n,

@@ -158,7 +158,7 @@ static void views_fwd(const struct enc_image_model *m, const struct nn_step *s,
 	const size_t n = m->side * m->side * m->width;
 	const size_t mark = s->mem->used;
 	float *view;
-	float *part;
+	float *more;
 
 	cells_fwd(m, s, a, x, false, rows);
 	as_arena_reset(s->mem, mark);
@@ -166,14 +166,14 @@ static void views_fwd(const struct enc_image_model *m, const struct nn_step *s,
 		return;
 	}
 	view = as_alloc(s->mem, m->size * m->size * m->channels, sizeof *view);
-	part = as_alloc(s->mem, n, sizeof *part);
+	more = as_alloc(s->mem, n, sizeof *more);
 	for (size_t k = 1; k < m->views; k++) {
 		const size_t again = s->mem->used;
 
 		enc_view(k, x, view, m->size, m->channels);
-		cells_fwd(m, s, a, view, enc_view_mirrored(k), part);
+		cells_fwd(m, s, a, view, enc_view_mirrored(k), more);
 		for (size_t i = 0; i < n; i++) {
-			rows[i] += part[i];
+			rows[i] += more[i];
 		}
 		as_arena_reset(s->mem, again);
 	}

@@ -119,6 +119,23 @@ Test(crash_full, what_was_accepted_is_judged_and_nothing_new_is_until_there_is_r
 	life_free(&l);
 }
 
+Test(crash_full, without_room_for_the_reserve_nothing_is_accepted_and_the_log_says_why)
+{
+	struct life l;
+
+	life_init(&l, "roomless", "reserve_bytes = 1073741824");
+	if (!start_small(&l)) {
+		life_free(&l);
+		cr_skip_test("no file system can be mounted here");
+	}
+	cr_assert(proc_says(&l.daemon, "error=\"no room for the reserve\"", LIFE_MS), "%s",
+		  l.daemon.err.data);
+	cr_assert(life_is(&l, "disk_full"));
+	same(life_try(&l, "c0", 10), "UNAVAILABLE");
+	cr_assert(zero(int, l.ended), "%s", l.daemon.err.data);
+	life_free(&l);
+}
+
 Test(crash_full, disk_that_never_syncs_leaves_a_daemon_that_reads)
 {
 	const char *const wrap[] = { LIFE_STRACE("trace=fdatasync", "inject=fdatasync:error=EIO"),

@@ -85,8 +85,8 @@ static int eval(const struct options *o, const char *model, struct tr_reader *r,
 	uint32_t parts = 0;
 	int rc;
 
-	TRY(cmd_job_shares(&o->job, task, &gates, &missing, e));
 	TRY(cmd_without(task, &o->job.without, how.without, e));
+	TRY(cmd_job_shares(&o->job, task, how.without, &gates, &missing, e));
 	for (size_t m = 0; m < task->parts; m++) {
 		how.origin.unused[m] = how.without[m];
 		parts |= how.without[m] ? 0 : 1U << m;
@@ -147,10 +147,10 @@ int cmd_eval(int argc, char **argv)
 	const struct cmd_spec spec = {
 		.name = "eval",
 		.usage = "MODEL.safetensors --data CASES.csv [options]",
-		.about =
-		    "Scores a model on cases whose target is known: with all parts, each part "
-		    "alone, each pair.\n--baselines takes the table that the model was trained "
-		    "on.\n",
+		.about = "Scores a model on cases whose target is known: with all parts, each part "
+			 "alone, each pair, all but each.\n--baselines takes the table that the "
+			 "model was trained "
+			 "on.\n",
 		.option = option,
 		.options = options,
 		.words_min = 1,

@@ -163,8 +163,8 @@ static int train(const struct options *o, struct io_task *task, struct cmd_progr
 	struct tr_checkpoint checkpoint = { 0 };
 	int rc;
 
-	TRY(cmd_job_shares(&o->job, task, &how.gates, &how.missing, e));
 	TRY(cmd_without(task, &o->job.without, load.without, e));
+	TRY(cmd_job_shares(&o->job, task, load.without, &how.gates, &how.missing, e));
 	rc = tr_data_load(&d, task, &load, pool, e);
 	if (rc == AS_OK || d.bad > 0) {
 		cmd_say_data("train", &d);
@@ -246,7 +246,8 @@ int cmd_train(int argc, char **argv)
 		.name = "train",
 		.usage = "TASK.ini --data CASES.csv --out MODEL.safetensors [options]",
 		.about = "Trains a model on a table of cases and prints its scores: for all parts, "
-			 "each alone,\neach pair, and simple baselines. Ctrl-C ends it and keeps "
+			 "each alone,\neach pair, all but each, and simple baselines. Ctrl-C ends "
+			 "it and keeps "
 			 "the best model so far (exit code 130).\n",
 		.option = option,
 		.options = options,

@@ -125,16 +125,19 @@ static int read_shares(const char *option, const struct cmd_list *given, struct 
 	return AS_OK;
 }
 
-int cmd_job_shares(const struct cmd_job *j, const struct io_task *task, struct tr_shares *gates,
-		   struct tr_shares *missing, struct as_err *e)
+int cmd_job_shares(const struct cmd_job *j, const struct io_task *task, const bool *without,
+		   struct tr_shares *gates, struct tr_shares *missing, struct as_err *e)
 {
+	size_t parts = 0;
 	int rc;
 
+	for (size_t m = 0; m < task->parts; m++) {
+		parts += !without[m];
+	}
 	TRY(read_shares("gate-threshold", &j->gates, gates, e));
 	TRY(read_shares("missing", &j->missing, missing, e));
-	if (missing->n > 0 && task->parts < 2 + j->without.n) {
-		rc = as_fail(e, AS_EUSAGE, "--missing: there is no part beside the one of %s",
-			     task->name);
+	if (missing->n > 0 && parts < 2) {
+		rc = as_fail(e, AS_EUSAGE, "--missing: %s is asked with one part only", task->name);
 	}
 out:
 	return rc;

@@ -27,10 +27,11 @@ void cmd_job_options(struct cmd_job *j, const char *names, struct cmd_option *op
 /* AS_EUSAGE: --data or --out is not given, or there is no place for --out. */
 int cmd_job_check(const struct cmd_job *j, struct as_err *e) AS_CHECKED;
 
-/* The shares of --gate-threshold and --missing. AS_EUSAGE: not above 0 or more than 1, given twice,
- * too many, or --missing for a task of one part. */
-int cmd_job_shares(const struct cmd_job *j, const struct io_task *task, struct tr_shares *gates,
-		   struct tr_shares *missing, struct as_err *e) AS_CHECKED;
+/* The shares of --gate-threshold and --missing; without: what cmd_without made of the parts.
+ * AS_EUSAGE: not above 0 or more than 1, given twice, too many, or --missing where one part is
+ * left. */
+int cmd_job_shares(const struct cmd_job *j, const struct io_task *task, const bool *without,
+		   struct tr_shares *gates, struct tr_shares *missing, struct as_err *e) AS_CHECKED;
 
 /* Opens OUT.checkpoint, to go on from it with --resume, and says which. about: what the command was
  * asked, as tr_checkpoint_open compares it. */
